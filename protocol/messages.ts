@@ -1,0 +1,193 @@
+/**
+ * The fields of every message, once: their types for the compiler and their checks for the codec.
+ * The numbers on the wire are in coopfs.proto; a test keeps the two together.
+ */
+
+import * as is from './fields.ts';
+import { OUTCOMES_KEPT, type FileNumber, type Order } from './ids.ts';
+
+/** How many members a cluster may have. */
+export const MEMBERS_LIMIT = 1024;
+/** How many files a heartbeat may ask copy counts for. */
+export const CANDIDATES_LIMIT = 16;
+
+const order = is.order;
+const file = is.file;
+const request = is.uint32;
+const outcomes = is.listOf(is.outcome, OUTCOMES_KEPT);
+const members = is.listOf(is.member, MEMBERS_LIMIT);
+const contents = { version: is.version, bytes: is.bytes, outcomes };
+
+export const MESSAGES = {
+  hello: { protocol: is.uint32 },
+  welcome: { node: is.node, client: is.client, geometry: is.geometry },
+  open: { request, file, mode: is.uint32 },
+  opened: { request, sizeBytes: is.uint32 },
+  read: { request, file, offset: is.uint32, length: is.uint32 },
+  readDone: { request, bytes: is.bytes, source: is.source, version: is.version },
+  write: { request, file, offset: is.uint32, bytes: is.bytes },
+  writeDone: { request, count: is.uint32, version: is.version, copies: is.uint32 },
+  close: { request, file },
+  closed: { request },
+  where: { request, file },
+  whereDone: {
+    request,
+    file,
+    state: is.text,
+    version: is.version,
+    term: is.uint32,
+    owner: is.maybeNode,
+    backup: is.maybeNode,
+    sharers: is.listOf(is.node, MEMBERS_LIMIT),
+    epoch: is.uint32,
+    eviction: is.text,
+  },
+  status: { request },
+  statusDone: { request, json: is.text },
+  failed: { request, code: is.errorCode, message: is.text },
+
+  register: { node: is.node, incarnation: is.uint53, address: is.text, pages: is.uint32 },
+  registered: {
+    epoch: is.uint32,
+    geometry: is.geometry,
+    openPolicy: is.openPolicy,
+    heartbeatMs: is.millis,
+    members,
+  },
+  registrationRefused: { code: is.errorCode, message: is.text },
+  heartbeat: {
+    sequence: is.uint53,
+    freePages: is.uint32,
+    oldestUseMs: is.millis,
+    candidates: is.listOf(file, CANDIDATES_LIMIT),
+  },
+  heartbeatAck: { sequence: is.uint53, hints: is.listOf(is.copyHint, CANDIDATES_LIMIT) },
+  members: { members },
+  leave: {},
+  left: {},
+
+  getShared: { request, file },
+  getModified: { request, file },
+  writeBack: { request, file },
+  writtenBack: { request, file },
+  recirculate: { request, file, chances: is.uint32 },
+  recirculateRefused: { request, file },
+  readThrough: { request, file, offset: is.uint32, length: is.uint32 },
+  readThroughDone: {
+    request,
+    file,
+    bytes: is.bytes,
+    source: is.source,
+    version: is.version,
+  },
+  writeThrough: {
+    request,
+    file,
+    offset: is.uint32,
+    bytes: is.bytes,
+    client: is.client,
+    operation: is.uint32,
+    keep: is.flag,
+  },
+  writeThroughDone: { request, file, count: is.uint32, order, ...contents },
+  openWriter: { request, file, client: is.client },
+  writerOpened: { request },
+  closeWriter: { file, client: is.client },
+  evicted: { file },
+
+  forward: { order, file, to: is.node, request },
+  forwardFailed: { order, file },
+  received: { order, file },
+  invalidate: { order, file },
+  invalidated: { order, file },
+  freeze: {
+    order,
+    file,
+    term: is.uint32,
+    backup: is.flag,
+    newOwner: is.maybeNode,
+    forward: is.flag,
+    request,
+    report: is.flag,
+  },
+  frozen: { order, file, ...contents },
+  drop: { order, file },
+  dropped: { order, file },
+  prepareBackup: { order, file, term: is.uint32, owner: is.node, version: is.version },
+  backupPrepared: { order, file, full: is.flag, holds: is.flag },
+  grant: {
+    order,
+    file,
+    request,
+    term: is.uint32,
+    backup: is.node,
+    backupHolds: is.flag,
+    source: is.source,
+    ...contents,
+  },
+  granted: { order, file },
+  noBackup: { order, file, request },
+  collect: { order, file },
+  collected: { order, file, ...contents },
+  clean: { order, file, version: is.version, copies: is.uint32 },
+  cleaned: { order, file },
+  expect: { order, file, from: is.node, chances: is.uint32 },
+  expected: { order, file, accepted: is.flag },
+  readOnce: { order, file, offset: is.uint32, length: is.uint32 },
+  readOnceDone: { order, file, version: is.version, bytes: is.bytes },
+
+  data: { order, file, request, source: is.source, copies: is.uint32, ...contents },
+  backupWrite: {
+    file,
+    term: is.uint32,
+    whole: is.flag,
+    base: is.version,
+    version: is.version,
+    offset: is.uint32,
+    bytes: is.bytes,
+    outcomes,
+  },
+  backupAck: { file, term: is.uint32, version: is.version },
+  backupRefused: { file, term: is.uint32, version: is.version, reason: is.refusal },
+} as const satisfies Record<string, Record<string, is.Field<unknown>>>;
+
+export type MessageType = keyof typeof MESSAGES;
+
+type FieldsOf<T extends MessageType> = {
+  readonly [F in keyof (typeof MESSAGES)[T]]: (typeof MESSAGES)[T][F] extends is.Field<infer V>
+    ? V
+    : never;
+};
+
+/** The message of one type, or any message. */
+export type Message<T extends MessageType = MessageType> = {
+  [K in T]: { readonly type: K } & FieldsOf<K>;
+}[T];
+
+/** Orders of the file server: what it resends until they are answered. */
+export type OrderType =
+  | 'forward'
+  | 'invalidate'
+  | 'freeze'
+  | 'drop'
+  | 'prepareBackup'
+  | 'grant'
+  | 'collect'
+  | 'clean'
+  | 'expect'
+  | 'readOnce'
+  | 'data';
+
+/** The rudp channel of control messages: registration, heartbeats, members. */
+export const CONTROL_CHANNEL = 0;
+const FILE_CHANNELS = 256;
+
+/** One file, one channel per pair of nodes (rule 9); files share a bounded number of channels. */
+export const channelOfFile = (number: FileNumber): number => 1 + (number % FILE_CHANNELS);
+
+export const channelOf = (message: Message): number =>
+  'file' in message ? channelOfFile(message.file) : CONTROL_CHANNEL;
+
+/** The transaction a message belongs to, if it is an order or the answer to one. */
+export const orderOf = (message: Message): Order | undefined =>
+  'order' in message ? message.order : undefined;

@@ -1,0 +1,65 @@
+/** What the file server knows of one file: who holds it, and in which state (design, section 3). */
+
+import { assert } from '../protocol/assert.ts';
+import type { FileNumber, NodeId, Version } from '../protocol/ids.ts';
+import { DIRECTORY_TABLE, type DirectoryEvent, type DirectoryState } from './directory_table.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface DirectoryEntry {
+  readonly file: FileNumber;
+  state: DirectoryState;
+  /** Rises whenever the owner or the backup changes. */
+  term: number;
+  /** The version of the server's own copy; stale while the file is dirty. */
+  version: Version;
+  /** Only in state dirty: the node that may write, and the one that holds the second copy. */
+  owner: NodeId | undefined;
+  backup: NodeId | undefined;
+  /** Nodes with a clean copy; never the owner or the backup. */
+  sharers: Set<NodeId>;
+  /** The sequence of the running writing transaction; it runs alone. */
+  writer: number | undefined;
+  /** The sequences of the running reading transactions. */
+  readers: Set<number>;
+  /** Transactions that wait, first come first served (rule 13). */
+  queue: Transaction[];
+  /** The last thing that made a node give the file up, for `where`. */
+  eviction: string;
+}
+
+export const newEntry = (file: FileNumber, version: Version): DirectoryEntry => ({
+  file,
+  state: 'uncached',
+  term: version.term,
+  version,
+  owner: undefined,
+  backup: undefined,
+  sharers: new Set(),
+  writer: undefined,
+  readers: new Set(),
+  queue: [],
+  eviction: '',
+});
+
+/** Moves the entry as the table in docs/coherence.md says; an event that is not in it is a bug. */
+export const transition = (entry: DirectoryEntry, event: DirectoryEvent): void => {
+  const next = DIRECTORY_TABLE[entry.state][event];
+  assert(next !== undefined, `file ${entry.file}: ${event} in directory state ${entry.state}`);
+  entry.state = next;
+};
+
+/** How many memories hold the file's newest version, as far as the directory knows. */
+export const copiesOf = (entry: DirectoryEntry): number =>
+  entry.sharers.size + (entry.owner === undefined ? 0 : 1) + (entry.backup === undefined ? 0 : 1);
+
+/** What holds for every entry between transactions. */
+export const checkEntry = (entry: DirectoryEntry): void => {
+  const { file, state, owner, backup, sharers } = entry;
+  const dirty = state === 'dirty';
+  assert(dirty === (owner !== undefined), `file ${file}: ${state} with owner ${owner ?? 'none'}`);
+  assert(dirty === (backup !== undefined), `file ${file}: ${state} with backup ${backup ?? 'none'}`);
+  assert(!dirty || owner !== backup, `file ${file}: its owner ${owner ?? ''} is its own backup`);
+  assert(owner === undefined || !sharers.has(owner), `file ${file}: its owner is a sharer too`);
+  assert(backup === undefined || !sharers.has(backup), `file ${file}: its backup is a sharer too`);
+  assert(dirty || (state === 'shared') === sharers.size > 0, `file ${file}: ${state}, ${sharers.size} sharers`);
+};

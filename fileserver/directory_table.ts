@@ -1,0 +1,50 @@
+/** The stable states of a directory entry and what moves it (docs/coherence.md shows this table). */
+
+export type DirectoryState = 'uncached' | 'shared' | 'dirty';
+
+export type DirectoryEvent =
+  /** A cacher has got a copy to read. */
+  | 'read'
+  /** A cacher has become owner, with a backup. */
+  | 'modified'
+  /** The owner's version is on the disk; all holders are sharers now. */
+  | 'written-back'
+  /** A write went straight to the disk; nobody holds a copy. */
+  | 'written-through'
+  /** The same, and the writer keeps the new contents as a clean copy. */
+  | 'written-through-kept'
+  /** A clean copy is gone, others are left. */
+  | 'copy-dropped'
+  /** The last clean copy is gone. */
+  | 'last-copy-dropped'
+  /** Every clean copy was invalidated for a write for which there was no backup; the asker has it. */
+  | 'sole-sharer';
+
+export const DIRECTORY_TABLE: Readonly<
+  Record<DirectoryState, Partial<Record<DirectoryEvent, DirectoryState>>>
+> = {
+  uncached: {
+    read: 'shared',
+    modified: 'dirty',
+    'written-through': 'uncached',
+    'written-through-kept': 'shared',
+  },
+  shared: {
+    read: 'shared',
+    modified: 'dirty',
+    'written-through': 'uncached',
+    'written-through-kept': 'shared',
+    'copy-dropped': 'shared',
+    'last-copy-dropped': 'uncached',
+    'sole-sharer': 'shared',
+  },
+  dirty: {
+    read: 'dirty',
+    modified: 'dirty',
+    'written-back': 'shared',
+    'written-through': 'uncached',
+    'written-through-kept': 'shared',
+    'copy-dropped': 'dirty',
+    'last-copy-dropped': 'dirty',
+  },
+};

@@ -1,0 +1,219 @@
+/** The state of the file server's core, as plain data, and the commands it gives its shell. */
+
+import { assert } from '../protocol/assert.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import type {
+  ClientId,
+  FileNumber,
+  Geometry,
+  NodeId,
+  OpenPolicy,
+  Order,
+  Outcome,
+  Version,
+} from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import type { OpenFiles } from '../protocol/open_files.ts';
+import { newEntry, type DirectoryEntry } from './directory_entry.ts';
+import type { CommitRecord, FileMeta } from './disk/disk_core.ts';
+import type { FileMemory } from './file_memory.ts';
+import type { OpenWriters } from './open_writers.ts';
+import type { Requester, Transaction } from './transaction.ts';
+
+export type ServerCommand =
+  | { readonly do: 'send'; readonly to: string; readonly message: Message }
+  | { readonly do: 'readFile'; readonly token: number; readonly file: FileNumber }
+  | { readonly do: 'commit'; readonly token: number; readonly records: readonly CommitRecord[] }
+  | { readonly do: 'log'; readonly level: 'info' | 'warn'; readonly text: string }
+  /** Everything is written back: flush the disk and stop. */
+  | { readonly do: 'stop' };
+
+/** One registered cacher. */
+export interface MemberRecord {
+  readonly node: NodeId;
+  readonly incarnation: number;
+  /** The name of its link to us. */
+  link: string;
+  linkUp: boolean;
+  address: string;
+  readonly pages: number;
+  /** Hints from its last heartbeat; wrong ones cost time, never data. */
+  freePages: number;
+  oldestUseMs: number;
+  heartbeats: number;
+  leaving: boolean;
+}
+
+/** An application that talks to the server directly. */
+export interface DirectClient {
+  readonly client: ClientId;
+  readonly files: OpenFiles;
+}
+
+export interface Counters {
+  getShared: number;
+  getModified: number;
+  suppliedByPeer: number;
+  suppliedFromMemory: number;
+  suppliedFromDisk: number;
+  writeBacks: number;
+  writesThrough: number;
+  readsThrough: number;
+  recirculations: number;
+  backupsRefused: number;
+}
+
+export interface ServerOptions {
+  readonly geometry: Geometry;
+  readonly epoch: number;
+  readonly openPolicy: OpenPolicy;
+  readonly heartbeatMs: number;
+}
+
+export interface Server {
+  readonly options: ServerOptions;
+  /** The disk's view of a file: version, mark, outcomes. */
+  readonly meta: (file: FileNumber) => FileMeta;
+  now: number;
+  nextSequence: number;
+  nextToken: number;
+  nextClient: number;
+  stopping: boolean;
+  stopped: boolean;
+  members: Map<NodeId, MemberRecord>;
+  /** Link name → member. */
+  links: Map<string, NodeId>;
+  clients: Map<string, DirectClient>;
+  entries: Map<FileNumber, DirectoryEntry>;
+  running: Map<number, Transaction>;
+  /** Disk token → the transaction that waits for it. */
+  tokens: Map<number, number>;
+  memory: FileMemory;
+  openWriters: OpenWriters;
+  counters: Counters;
+  commands: ServerCommand[];
+}
+
+export const fileExists = (server: Server, file: number): boolean =>
+  file < server.options.geometry.files;
+
+export const entryOf = (server: Server, file: FileNumber): DirectoryEntry => {
+  assert(fileExists(server, file), `file ${file} is outside the volume`);
+  let entry = server.entries.get(file);
+  if (entry === undefined) {
+    entry = newEntry(file, server.meta(file).version);
+    server.entries.set(file, entry);
+  }
+  return entry;
+};
+
+export const orderOf = (server: Server, transaction: Transaction): Order => ({
+  epoch: server.options.epoch,
+  sequence: transaction.sequence,
+});
+
+export const log = (server: Server, level: 'info' | 'warn', text: string): void => {
+  server.commands.push({ do: 'log', level, text });
+};
+
+/** Sends to a member; one whose link is down gets it from the resend when the link is back. */
+export const sendTo = (server: Server, node: NodeId, message: Message): void => {
+  const member = server.members.get(node);
+  if (member?.linkUp !== true) return;
+  server.commands.push({ do: 'send', to: member.link, message });
+};
+
+/** Sends the final answer of a request to whoever asked. */
+export const replyTo = (server: Server, requester: Requester, message: Message): void => {
+  if (requester.kind === 'member') sendTo(server, requester.node, message);
+  if (requester.kind === 'client') {
+    server.commands.push({ do: 'send', to: requester.peer, message });
+  }
+};
+
+export const failRequest = (
+  server: Server,
+  requester: Requester,
+  request: number,
+  code: ErrorCode,
+  message: string,
+): void => {
+  replyTo(server, requester, { type: 'failed', request, code, message });
+};
+
+/** Sends an order and waits for its answer from the same node. */
+export const order = (
+  server: Server,
+  transaction: Transaction,
+  to: NodeId,
+  message: Message,
+  answer: Message['type'],
+): void => {
+  orderVia(server, transaction, to, message, to, answer);
+};
+
+/** Sends an order to one node whose effect another node confirms. */
+export const orderVia = (
+  server: Server,
+  transaction: Transaction,
+  to: NodeId,
+  message: Message,
+  from: NodeId,
+  answer: Message['type'],
+): void => {
+  transaction.awaited.push({ from, answer, resend: { to, message } });
+  transaction.sentAtMs = server.now;
+  sendTo(server, to, message);
+};
+
+export const outcomesOf = (server: Server, file: FileNumber): readonly Outcome[] =>
+  server.meta(file).outcomes;
+
+/** Loads the server's own copy into `transaction.contents`, from memory at once or from the disk. */
+export const load = (server: Server, transaction: Transaction): void => {
+  const { file } = transaction;
+  const bytes = server.memory.get(file);
+  if (bytes === undefined) {
+    transaction.diskOperations++;
+    server.tokens.set(server.nextToken, transaction.sequence);
+    server.commands.push({ do: 'readFile', token: server.nextToken++, file });
+    return;
+  }
+  transaction.contents = contentsOf(server, file, bytes, 'server');
+};
+
+export const contentsOf = (
+  server: Server,
+  file: FileNumber,
+  bytes: Uint8Array,
+  source: 'server' | 'disk',
+): NonNullable<Transaction['contents']> => ({
+  version: entryOf(server, file).version,
+  bytes,
+  outcomes: outcomesOf(server, file),
+  source,
+});
+
+/** Journals records for a transaction, which goes on once they are synced. */
+export const commit = (
+  server: Server,
+  transaction: Transaction,
+  records: readonly CommitRecord[],
+): void => {
+  transaction.diskOperations++;
+  server.tokens.set(server.nextToken, transaction.sequence);
+  server.commands.push({ do: 'commit', token: server.nextToken++, records });
+};
+
+/** Journals new contents of a file; the server's memory has them once they are synced. */
+export const commitContents = (
+  server: Server,
+  transaction: Transaction,
+  version: Version,
+  bytes: Uint8Array,
+  outcomes: readonly Outcome[],
+): void => {
+  const { file } = transaction;
+  transaction.contents = { version, bytes, outcomes, source: 'server' };
+  commit(server, transaction, [{ kind: 'contents', file, version, bytes, outcomes }]);
+};

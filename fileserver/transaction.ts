@@ -1,0 +1,131 @@
+/** A directory transaction: what it waits for, as plain data that can be copied and resent. */
+
+import type { ClientId, FileNumber, NodeId, Outcome, Source, Version } from '../protocol/ids.ts';
+import type { Message, MessageType } from '../protocol/messages.ts';
+
+/** Who is to get the final answer (rule 9). */
+export type Requester =
+  | { readonly kind: 'member'; readonly node: NodeId }
+  | { readonly kind: 'client'; readonly peer: string; readonly client: ClientId }
+  /** The server itself: a member leaves, or the server stops. */
+  | { readonly kind: 'server' };
+
+/** An answer that is still to come, and the order to repeat should a link break (rule 16). */
+export interface Awaited {
+  readonly from: NodeId;
+  readonly answer: MessageType;
+  readonly resend: { readonly to: NodeId; readonly message: Message };
+}
+
+/** The contents of a file on their way through the server. */
+export interface Contents {
+  readonly version: Version;
+  readonly bytes: Uint8Array;
+  readonly outcomes: readonly Outcome[];
+  readonly source: Source;
+}
+
+interface Common {
+  /** The order's sequence; 0 until the transaction starts. */
+  sequence: number;
+  readonly file: FileNumber;
+  readonly requester: Requester;
+  readonly request: number;
+  awaited: Awaited[];
+  /** Disk operations that have not come back. */
+  diskOperations: number;
+  /** What the server itself supplies, once loaded. */
+  contents: Contents | undefined;
+  /** Set when the disk could not read the file: what to tell the requester. */
+  failure: string | undefined;
+  /** When its orders were last sent, for the resend timer. */
+  sentAtMs: number;
+}
+
+export interface GetShared extends Common {
+  readonly kind: 'getShared';
+  phase: 'fetch' | 'confirm';
+}
+
+export interface GetModified extends Common {
+  readonly kind: 'getModified';
+  phase: 'quiesce' | 'record' | 'grant' | 'release';
+  /** The owner already, writing again after others have read. */
+  upgrade: boolean;
+  term: number;
+  backup: NodeId | undefined;
+  backupHolds: boolean;
+  /** Backups that answered "full". */
+  refused: NodeId[];
+  /** Who is told to drop its frozen copy at the end. */
+  release: NodeId | undefined;
+  /** The requester holds the newest version. */
+  requesterHolds: boolean;
+  version: Version;
+}
+
+export interface WriteBack extends Common {
+  readonly kind: 'writeBack';
+  phase: 'collect' | 'commit' | 'clean';
+}
+
+export interface Recirculate extends Common {
+  readonly kind: 'recirculate';
+  readonly chances: number;
+  phase: 'offer' | 'forward' | 'drop' | 'cancel';
+  target: NodeId | undefined;
+}
+
+export interface ReadThrough extends Common {
+  readonly kind: 'readThrough';
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface WriteThrough extends Common {
+  readonly kind: 'writeThrough';
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  readonly client: ClientId;
+  readonly operation: number;
+  readonly keep: boolean;
+  phase: 'quiesce' | 'commit' | 'release';
+  release: NodeId[];
+  count: number;
+}
+
+export type Transaction =
+  | GetShared
+  | GetModified
+  | WriteBack
+  | Recirculate
+  | ReadThrough
+  | WriteThrough;
+
+/** Reading transactions of one file run together; a writing one runs alone (rule 13). */
+export const isWriting = (transaction: Transaction): boolean =>
+  transaction.kind === 'getModified' ||
+  transaction.kind === 'writeBack' ||
+  transaction.kind === 'writeThrough';
+
+export const sameRequester = (a: Requester, b: Requester): boolean =>
+  (a.kind === 'member' && b.kind === 'member' && a.node === b.node) ||
+  (a.kind === 'client' && b.kind === 'client' && a.peer === b.peer) ||
+  (a.kind === 'server' && b.kind === 'server');
+
+/** The fields that every new transaction starts with. */
+export const newTransaction = (
+  file: FileNumber,
+  requester: Requester,
+  request: number,
+): Omit<Common, never> => ({
+  sequence: 0,
+  file,
+  requester,
+  request,
+  awaited: [],
+  diskOperations: 0,
+  contents: undefined,
+  failure: undefined,
+  sentAtMs: 0,
+});

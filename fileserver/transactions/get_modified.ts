@@ -1,0 +1,291 @@
+/**
+ * A cacher asks to write: every other copy is invalidated or frozen, a backup is found, the dirty
+ * mark is journaled, and only then is the file granted (rules 2, 8 and 10).
+ *
+ * When the file was dirty already, its old owner becomes the backup: it holds the newest version, so
+ * nothing has to be copied, and at every moment two memories hold that version.
+ */
+
+import { assert } from '../../protocol/assert.ts';
+import { FIRST_VERSION, type NodeId } from '../../protocol/ids.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { chooseBackup } from '../backup_choice.ts';
+import { transition, type DirectoryEntry } from '../directory_entry.ts';
+import {
+  commit,
+  failRequest,
+  load,
+  log,
+  order,
+  orderOf,
+  orderVia,
+  replyTo,
+  type Server,
+} from '../server_state.ts';
+import type { GetModified } from '../transaction.ts';
+
+const asker = (transaction: GetModified): NodeId => {
+  assert(transaction.requester.kind === 'member', 'only members ask to write');
+  return transaction.requester.node;
+};
+
+const invalidate = (server: Server, transaction: GetModified, node: NodeId): void => {
+  const { file } = transaction;
+  order(
+    server,
+    transaction,
+    node,
+    { type: 'invalidate', order: orderOf(server, transaction), file },
+    'invalidated',
+  );
+};
+
+/** Asks the next candidate to be the backup; none is left when `backup` stays undefined. */
+const askBackup = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const writer = asker(transaction);
+  const backup = chooseBackup(server, entry, [writer, ...transaction.refused]);
+  transaction.backup = backup;
+  if (backup === undefined) return;
+  const { file, term } = transaction;
+  order(
+    server,
+    transaction,
+    backup,
+    {
+      type: 'prepareBackup',
+      order: orderOf(server, transaction),
+      file,
+      term,
+      owner: writer,
+      version: entry.version,
+    },
+    'backupPrepared',
+  );
+};
+
+/** From uncached or shared: a new pair is made; the server's copy is current. */
+const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const writer = asker(transaction);
+  const { file, request } = transaction;
+  transaction.version = entry.version;
+  transaction.requesterHolds = entry.sharers.has(writer);
+  askBackup(server, entry, transaction);
+  const others = [...entry.sharers].filter((node) => node !== writer);
+  const supplier = others[0];
+  if (!transaction.requesterHolds && supplier === undefined) load(server, transaction);
+  if (!transaction.requesterHolds && supplier !== undefined) {
+    const message = {
+      type: 'forward',
+      order: orderOf(server, transaction),
+      file,
+      to: writer,
+      request,
+    } as const;
+    orderVia(server, transaction, supplier, message, writer, 'received');
+  }
+  // The backup's copy stays: it is the one the first write builds on.
+  for (const node of others) {
+    if (node !== transaction.backup) invalidate(server, transaction, node);
+  }
+};
+
+/** From dirty, by another node: the old owner becomes the backup, the old backup is released. */
+const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const writer = asker(transaction);
+  const { owner, backup } = entry;
+  assert(owner !== undefined && backup !== undefined, `file ${entry.file}: dirty without a pair`);
+  const { file, term, request } = transaction;
+  transaction.backup = owner;
+  transaction.backupHolds = true;
+  transaction.requesterHolds = writer === backup || entry.sharers.has(writer);
+  const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
+  const forward = !transaction.requesterHolds;
+  const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
+  order(server, transaction, owner, toOwner, 'frozen');
+  if (forward) orderVia(server, transaction, owner, toOwner, writer, 'received');
+  if (backup !== writer) {
+    transaction.release = backup;
+    const toBackup = { ...freeze, backup: false, newOwner: writer, forward: false, request: 0 };
+    order(server, transaction, backup, { ...toBackup, report: false }, 'frozen');
+  }
+  for (const node of entry.sharers) if (node !== writer) invalidate(server, transaction, node);
+};
+
+export const startGetModified = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+): void => {
+  server.counters.getModified++;
+  transaction.upgrade = entry.owner === asker(transaction);
+  transaction.term = transaction.upgrade ? entry.term : entry.term + 1;
+  if (transaction.upgrade) {
+    transaction.backup = entry.backup;
+    transaction.backupHolds = true;
+    transaction.requesterHolds = true;
+    for (const node of entry.sharers) invalidate(server, transaction, node);
+  } else if (entry.state === 'dirty') {
+    quiesceDirty(server, entry, transaction);
+  } else {
+    quiesceClean(server, entry, transaction);
+  }
+};
+
+export const getModifiedAnswered = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+  from: NodeId,
+  message: Message,
+): void => {
+  switch (message.type) {
+    case 'received':
+      transaction.requesterHolds = true;
+      break;
+    case 'forwardFailed':
+      // Its clean copy is gone; the server's own copy is as good. An owner cannot say this: the
+      // order stays open, and is repeated.
+      if (entry.state !== 'dirty') load(server, transaction);
+      break;
+    case 'frozen':
+      if (from === entry.owner) transaction.version = message.version;
+      break;
+    case 'backupPrepared':
+      if (message.full) {
+        server.counters.backupsRefused++;
+        transaction.refused.push(from);
+        if (entry.sharers.has(from)) invalidate(server, transaction, from);
+        askBackup(server, entry, transaction);
+      } else {
+        transaction.backupHolds = message.holds;
+      }
+      break;
+    default:
+  }
+};
+
+/** No second memory: the asker writes through to the disk instead (rule 5). */
+const finishWithoutBackup = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+): boolean => {
+  const writer = asker(transaction);
+  const { file, request } = transaction;
+  const shared = entry.state === 'shared';
+  entry.sharers.clear();
+  if (transaction.requesterHolds) {
+    entry.sharers.add(writer);
+    transition(entry, shared ? 'sole-sharer' : 'read');
+  } else if (shared) {
+    transition(entry, 'last-copy-dropped');
+  }
+  log(server, 'info', `file ${file}: no node has room for a backup of ${writer}'s write`);
+  const answer = { type: 'noBackup', order: orderOf(server, transaction), file, request } as const;
+  replyTo(server, transaction.requester, answer);
+  return true;
+};
+
+/** All others are quiet: the directory changes hands, and says so on disk before anyone may write. */
+const record = (server: Server, entry: DirectoryEntry, transaction: GetModified): boolean => {
+  const owner = asker(transaction);
+  const { file, term, backup } = transaction;
+  if (backup === undefined) return finishWithoutBackup(server, entry, transaction);
+  transaction.phase = 'record';
+  if (!transaction.upgrade) {
+    commit(server, transaction, [{ kind: 'mark', file, mark: { term, owner, backup } }]);
+  }
+  return false;
+};
+
+const grant = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const owner = asker(transaction);
+  const { file, request, term, backup, backupHolds, contents, requesterHolds } = transaction;
+  assert(backup !== undefined && backup !== owner, `file ${file}: granted without a backup`);
+  transaction.phase = 'grant';
+  entry.term = term;
+  entry.owner = owner;
+  entry.backup = backup;
+  entry.sharers.clear();
+  transition(entry, 'modified');
+  const supplied = requesterHolds ? undefined : contents;
+  assert(requesterHolds || supplied !== undefined, `file ${file}: granted without its contents`);
+  order(
+    server,
+    transaction,
+    owner,
+    {
+      type: 'grant',
+      order: orderOf(server, transaction),
+      file,
+      request,
+      term,
+      version: transaction.version,
+      backup,
+      backupHolds,
+      bytes: supplied?.bytes ?? new Uint8Array(0),
+      outcomes: supplied?.outcomes ?? [],
+      source: supplied?.source ?? 'peer',
+    },
+    'granted',
+  );
+};
+
+/** The contents cannot be had: nobody holds a copy any more, and the backup gives its pages back. */
+const fail = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+  failure: string,
+): boolean => {
+  const { requester, request, backup } = transaction;
+  transaction.phase = 'release';
+  failRequest(server, requester, request, 'EIO', failure);
+  if (entry.sharers.size > 0) transition(entry, 'last-copy-dropped');
+  entry.sharers.clear();
+  if (backup !== undefined) invalidate(server, transaction, backup);
+  return backup === undefined;
+};
+
+/** True when the transaction is over. */
+export const advanceGetModified = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+): boolean => {
+  const { file, release } = transaction;
+  if (transaction.failure !== undefined && transaction.phase === 'quiesce') {
+    return fail(server, entry, transaction, transaction.failure);
+  }
+  switch (transaction.phase) {
+    case 'quiesce': {
+      const over = record(server, entry, transaction);
+      if (!over && transaction.diskOperations === 0) grant(server, entry, transaction);
+      return over;
+    }
+    case 'record':
+      grant(server, entry, transaction);
+      return false;
+    case 'grant': {
+      transaction.phase = 'release';
+      if (release === undefined) return true;
+      const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
+      order(server, transaction, release, message, 'dropped');
+      return false;
+    }
+    case 'release':
+      return true;
+  }
+};
+
+export const newGetModified = {
+  kind: 'getModified',
+  phase: 'quiesce',
+  upgrade: false,
+  term: 0,
+  backup: undefined,
+  backupHolds: false,
+  release: undefined,
+  requesterHolds: false,
+  version: FIRST_VERSION,
+} as const;

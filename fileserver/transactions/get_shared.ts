@@ -1,0 +1,93 @@
+/** A cacher asks for a copy to read: three hops through a holder, or from the server (rule 6). */
+
+import { assert } from '../../protocol/assert.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { copiesOf, transition, type DirectoryEntry } from '../directory_entry.ts';
+import { failRequest, load, order, orderOf, orderVia, type Server } from '../server_state.ts';
+import type { GetShared } from '../transaction.ts';
+
+/** The member that asks. */
+const asker = (transaction: GetShared): NodeId => {
+  assert(transaction.requester.kind === 'member', 'only members ask for copies');
+  return transaction.requester.node;
+};
+
+/** Which sharer supplies: the one that comes after the asker's number in turn, to spread the load. */
+const pickSharer = (entry: DirectoryEntry, sequence: number): NodeId | undefined => {
+  const sharers = [...entry.sharers];
+  return sharers[sequence % sharers.length];
+};
+
+const forward = (server: Server, transaction: GetShared, holder: NodeId): void => {
+  const to = asker(transaction);
+  const { file, request } = transaction;
+  const message = { type: 'forward', order: orderOf(server, transaction), file, to, request } as const;
+  server.counters.suppliedByPeer++;
+  orderVia(server, transaction, holder, message, to, 'received');
+};
+
+const supply = (server: Server, entry: DirectoryEntry, transaction: GetShared): void => {
+  const holder = entry.owner ?? pickSharer(entry, transaction.sequence);
+  if (holder === undefined) load(server, transaction);
+  else forward(server, transaction, holder);
+};
+
+export const startGetShared = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetShared,
+): void => {
+  // Who asks has given its copy up; the notice may have been lost with a link.
+  forgetSharer(entry, asker(transaction));
+  server.counters.getShared++;
+  supply(server, entry, transaction);
+};
+
+export const getSharedAnswered = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetShared,
+  from: NodeId,
+  message: Message,
+): void => {
+  if (message.type !== 'forwardFailed') return;
+  forgetSharer(entry, from);
+  // An owner always has the file: one that says otherwise breaks the protocol, and nobody else has it.
+  if (entry.owner === from) transaction.failure = `the owner ${from} does not supply the file`;
+  else supply(server, entry, transaction);
+};
+
+/** True when the transaction is over. */
+export const advanceGetShared = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetShared,
+): boolean => {
+  const { file, request, contents, failure } = transaction;
+  const to = asker(transaction);
+  if (failure !== undefined) {
+    failRequest(server, transaction.requester, request, 'EIO', failure);
+    return true;
+  }
+  if (contents !== undefined && transaction.phase === 'fetch') {
+    transaction.phase = 'confirm';
+    if (contents.source === 'disk') server.counters.suppliedFromDisk++;
+    else server.counters.suppliedFromMemory++;
+    const copies = copiesOf(entry) + 1;
+    const data = { type: 'data', order: orderOf(server, transaction), file, request, copies } as const;
+    order(server, transaction, to, { ...data, ...contents }, 'received');
+    return false;
+  }
+  if (server.members.has(to)) {
+    entry.sharers.add(to);
+    transition(entry, 'read');
+  }
+  return true;
+};
+
+/** Takes a node off the sharers, if it is one. */
+export const forgetSharer = (entry: DirectoryEntry, node: NodeId): void => {
+  if (!entry.sharers.delete(node)) return;
+  transition(entry, entry.sharers.size > 0 ? 'copy-dropped' : 'last-copy-dropped');
+};

@@ -1,0 +1,187 @@
+/**
+ * Reads and writes of those who keep no copy: applications without a cacher, cachers without a free
+ * page, and writers without a second memory (rule 5). A read of a dirty file is served once by its owner;
+ * a write recalls every copy first and is acknowledged after the disk sync.
+ */
+
+import { assert } from '../../protocol/assert.ts';
+import { OUTCOMES_KEPT, type NodeId, type Outcome } from '../../protocol/ids.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { clip } from '../../protocol/open_files.ts';
+import { transition, type DirectoryEntry } from '../directory_entry.ts';
+import {
+  commitContents,
+  failRequest,
+  load,
+  order,
+  orderOf,
+  replyTo,
+  type Server,
+} from '../server_state.ts';
+import type { ReadThrough, WriteThrough } from '../transaction.ts';
+
+export const startReadThrough = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: ReadThrough,
+): void => {
+  const { file, offset, length } = transaction;
+  server.counters.readsThrough++;
+  if (entry.owner === undefined) {
+    load(server, transaction);
+    return;
+  }
+  const message = { type: 'readOnce', order: orderOf(server, transaction), file, offset, length } as const;
+  order(server, transaction, entry.owner, message, 'readOnceDone');
+};
+
+export const readThroughAnswered = (
+  _server: Server,
+  _entry: DirectoryEntry,
+  transaction: ReadThrough,
+  _from: NodeId,
+  message: Message,
+): void => {
+  if (message.type !== 'readOnceDone') return;
+  const { version, bytes } = message;
+  transaction.contents = { version, bytes, outcomes: [], source: 'peer' };
+};
+
+export const advanceReadThrough = (
+  server: Server,
+  _entry: DirectoryEntry,
+  transaction: ReadThrough,
+): boolean => {
+  const { file, request, requester, contents, failure, offset, length } = transaction;
+  if (contents === undefined) {
+    failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
+    return true;
+  }
+  const { source, version } = contents;
+  const count = clip(contents.bytes.length, offset, length);
+  const bytes =
+    source === 'peer' ? contents.bytes : contents.bytes.subarray(offset, offset + count);
+  if (requester.kind === 'client') {
+    replyTo(server, requester, { type: 'readDone', request, bytes, source, version });
+  } else {
+    replyTo(server, requester, { type: 'readThroughDone', request, file, bytes, source, version });
+  }
+  return true;
+};
+
+export const startWriteThrough = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: WriteThrough,
+): void => {
+  const { file } = transaction;
+  const orderNumber = orderOf(server, transaction);
+  server.counters.writesThrough++;
+  for (const node of entry.sharers) {
+    order(server, transaction, node, { type: 'invalidate', order: orderNumber, file }, 'invalidated');
+  }
+  const { owner, backup } = entry;
+  if (owner === undefined || backup === undefined) {
+    load(server, transaction);
+    return;
+  }
+  for (const node of [owner, backup]) {
+    transaction.release.push(node);
+    const message = {
+      type: 'freeze',
+      order: orderNumber,
+      file,
+      term: entry.term + 1,
+      backup: false,
+      newOwner: undefined,
+      forward: false,
+      request: 0,
+      report: node === owner,
+    } as const;
+    order(server, transaction, node, message, 'frozen');
+  }
+};
+
+export const writeThroughAnswered = (
+  _server: Server,
+  entry: DirectoryEntry,
+  transaction: WriteThrough,
+  from: NodeId,
+  message: Message,
+): void => {
+  if (message.type !== 'frozen' || from !== entry.owner) return;
+  const { version, bytes, outcomes } = message;
+  transaction.contents = { version, bytes: bytes.slice(), outcomes, source: 'peer' };
+};
+
+/** All copies are quiet and the newest contents are here: change them and sync. */
+const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
+  const { file, contents, failure, requester, request, offset, client, operation } = transaction;
+  if (contents === undefined) {
+    failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
+    const hadSharers = entry.sharers.size > 0;
+    entry.sharers.clear();
+    if (hadSharers) transition(entry, 'last-copy-dropped');
+    return true;
+  }
+  transaction.phase = 'commit';
+  const known = contents.outcomes.find(
+    (each) => each.client === client && each.operation === operation,
+  );
+  const bytes = contents.bytes.slice();
+  const count = known?.count ?? clip(bytes.length, offset, transaction.bytes.length);
+  // A retry of a write that was applied already must not be applied again (rule 4).
+  if (known === undefined) bytes.set(transaction.bytes.subarray(0, count), offset);
+  const outcome: Outcome = { client, operation, count };
+  const outcomes =
+    known === undefined ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT) : contents.outcomes;
+  transaction.count = count;
+  commitContents(server, transaction, { term: entry.term + 1, counter: 0 }, bytes, outcomes);
+  return false;
+};
+
+const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
+  const { file, request, requester, contents, count, keep } = transaction;
+  assert(contents !== undefined, `file ${file}: synced without contents`);
+  const { version, outcomes } = contents;
+  server.memory.put(file, contents.bytes);
+  entry.version = version;
+  entry.term = version.term;
+  entry.owner = undefined;
+  entry.backup = undefined;
+  entry.sharers.clear();
+  const keeper = keep && requester.kind === 'member' ? requester.node : undefined;
+  if (keeper !== undefined) entry.sharers.add(keeper);
+  transition(entry, keeper === undefined ? 'written-through' : 'written-through-kept');
+  if (requester.kind === 'client') {
+    replyTo(server, requester, { type: 'writeDone', request, count, version, copies: 0 });
+    return;
+  }
+  const bytes = keeper === undefined ? new Uint8Array(0) : contents.bytes;
+  const answer = { type: 'writeThroughDone', request, file, count, version, outcomes } as const;
+  replyTo(server, requester, { ...answer, order: orderOf(server, transaction), bytes });
+};
+
+/** True when the transaction is over. */
+export const advanceWriteThrough = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: WriteThrough,
+): boolean => {
+  switch (transaction.phase) {
+    case 'quiesce':
+      return apply(server, entry, transaction);
+    case 'commit': {
+      transaction.phase = 'release';
+      acknowledge(server, entry, transaction);
+      const { file } = transaction;
+      for (const node of transaction.release) {
+        const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
+        order(server, transaction, node, message, 'dropped');
+      }
+      return transaction.release.length === 0;
+    }
+    case 'release':
+      return true;
+  }
+};

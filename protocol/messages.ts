@@ -6,6 +6,8 @@
 import * as is from './fields.ts';
 import { OUTCOMES_KEPT, type FileNumber, type Order } from './ids.ts';
 
+/** The version of the messages, which `hello` names; a daemon answers no other. */
+export const PROTOCOL_VERSION = 1;
 /** How many members a cluster may have. */
 export const MEMBERS_LIMIT = 1024;
 /** How many files a heartbeat may ask copy counts for. */

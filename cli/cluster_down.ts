@@ -1,0 +1,33 @@
+/** Does I/O: stops a local cluster: the cachers in order, each handing its dirty files over, then the server. */
+
+import { SERVER } from '../protocol/ids.ts';
+import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { withClusterLock } from './cluster_up.ts';
+import { stopDaemon } from './daemon_process.ts';
+import { readProcessFile, removeProcessFile } from './process_file.ts';
+
+export type StopOutcome = 'stopped' | 'killed' | 'was not running';
+
+export interface Stopped {
+  readonly name: string;
+  readonly outcome: StopOutcome;
+}
+
+/** Stops every daemon of the cluster in `dir`, one after the other; each in bounded time. */
+export const bringDown = async (dir: string): Promise<Stopped[]> => {
+  const paths = clusterPaths(dir);
+  const config = requireClusterConfig(paths);
+  return withClusterLock(paths, async () => {
+    const outcomes: Stopped[] = [];
+    for (const name of [...config.nodes.map((node) => node.name), SERVER]) {
+      const pidFile = paths.pid(name);
+      const identity = readProcessFile(pidFile);
+      if (identity === undefined) removeProcessFile(pidFile);
+      outcomes.push({
+        name,
+        outcome: identity === undefined ? 'was not running' : await stopDaemon(identity, pidFile),
+      });
+    }
+    return outcomes;
+  });
+};

@@ -1,0 +1,221 @@
+/** Does I/O: brings a local cluster up, whole or what is missing of it, and adds nodes to it. */
+
+import { existsSync } from 'node:fs';
+import { FsError } from '../protocol/errors.ts';
+import { SERVER, type Geometry, type NodeId } from '../protocol/ids.ts';
+import { formatImage } from '../fileserver/disk/image_file.ts';
+import {
+  PATTERN_FILL,
+  UNKNOWN_FILL,
+  checkSocketPaths,
+  clusterPaths,
+  freeNodeNames,
+  makeClusterFolders,
+  readClusterConfig,
+  requireClusterConfig,
+  writeClusterConfig,
+  type ClusterConfig,
+  type ClusterPaths,
+  type NodeConfig,
+} from './cluster_config.ts';
+import { cacherCommand, serverCommand } from './cluster_daemons.ts';
+import { startDaemon, stopDaemon, type DaemonCommand } from './daemon_process.ts';
+import { UsageError } from './exit_status.ts';
+import { freePorts, isFreePort } from './free_ports.ts';
+import { PORT_LIMIT } from './option_values.ts';
+import { lockByProcessFile, readProcessFile } from './process_file.ts';
+
+const LOOPBACK = '127.0.0.1';
+
+/** What a new cluster shall be like. */
+export interface ClusterWish {
+  readonly cachers: number;
+  readonly pages: number;
+  readonly basePort: number | undefined;
+  readonly geometry: Geometry;
+  readonly fill: string | undefined;
+  readonly serverPages: number;
+  readonly openPolicy: ClusterConfig['openPolicy'];
+  readonly heartbeatMs: number;
+  readonly writebackIntervalMs: number;
+  readonly logLevel: ClusterConfig['logLevel'];
+}
+
+export interface UpReport {
+  readonly config: ClusterConfig;
+  readonly paths: ClusterPaths;
+  readonly formatted: boolean;
+  readonly started: readonly string[];
+  readonly alreadyRunning: readonly string[];
+}
+
+/** Holds the cluster of the folder against other commands that would change it, during `work`. */
+export const withClusterLock = async <T>(
+  paths: ClusterPaths,
+  work: () => Promise<T>,
+): Promise<T> => {
+  makeClusterFolders(paths);
+  const release = lockByProcessFile(paths.lock);
+  if (release === undefined) {
+    throw new FsError(
+      'EBUSY',
+      `another command works on the cluster in ${paths.root}: wait for it`,
+    );
+  }
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+};
+
+const portsFor = async (
+  basePort: number | undefined,
+  taken: number,
+  count: number,
+): Promise<number[]> => {
+  if (basePort === undefined) return freePorts(LOOPBACK, count);
+  const ports = Array.from({ length: count }, (_, index) => basePort + taken + index);
+  const last = ports.at(-1) ?? 0;
+  if (last <= PORT_LIMIT) return ports;
+  throw new UsageError(
+    `the cluster would need port ${last}, the last is ${PORT_LIMIT}: use a lower --base-port`,
+  );
+};
+
+const newConfig = async (wish: ClusterWish, diskExists: boolean): Promise<ClusterConfig> => {
+  const [serverPort = 0, ...ports] = await portsFor(wish.basePort, 0, wish.cachers + 1);
+  const names = freeNodeNames([], wish.cachers);
+  return {
+    host: LOOPBACK,
+    serverPort,
+    serverPages: wish.serverPages,
+    openPolicy: wish.openPolicy,
+    heartbeatMs: wish.heartbeatMs,
+    writebackIntervalMs: wish.writebackIntervalMs,
+    logLevel: wish.logLevel,
+    basePort: wish.basePort,
+    geometry: wish.geometry,
+    fill: diskExists ? UNKNOWN_FILL : (wish.fill ?? PATTERN_FILL),
+    nodes: names.map((name, index) => ({ name, port: ports[index] ?? 0, pages: wish.pages })),
+  };
+};
+
+/** Takes other ports for what does not run and whose port was taken by somebody else since. */
+const withUsablePorts = async (
+  paths: ClusterPaths,
+  config: ClusterConfig,
+): Promise<ClusterConfig> => {
+  if (config.basePort !== undefined) return config;
+  const usable = async (name: string, port: number): Promise<number> => {
+    if (readProcessFile(paths.pid(name)) !== undefined) return port;
+    if (await isFreePort(config.host, port)) return port;
+    return (await freePorts(config.host, 1))[0] ?? port;
+  };
+  const nodes: NodeConfig[] = [];
+  for (const node of config.nodes)
+    nodes.push({ ...node, port: await usable(node.name, node.port) });
+  const cachersRun = nodes.some(({ name }) => readProcessFile(paths.pid(name)) !== undefined);
+  // Cachers that run know the server by its port.
+  const serverPort = cachersRun ? config.serverPort : await usable(SERVER, config.serverPort);
+  return { ...config, nodes, serverPort };
+};
+
+const settled = async (work: readonly Promise<void>[]): Promise<void> => {
+  const results = await Promise.allSettled(work);
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+};
+
+/** Starts the server, then the nodes, of those that do not run; all that it started or nothing. */
+const startMissing = async (
+  paths: ClusterPaths,
+  config: ClusterConfig,
+  names: readonly NodeId[],
+): Promise<{ started: string[]; alreadyRunning: string[] }> => {
+  const started: DaemonCommand[] = [];
+  const alreadyRunning: string[] = [];
+  const start = async (command: DaemonCommand): Promise<void> => {
+    if (readProcessFile(command.pidFile) !== undefined) {
+      alreadyRunning.push(command.name);
+      return;
+    }
+    started.push(command);
+    await startDaemon(command);
+  };
+  const stopStarted = async (): Promise<void> => {
+    for (const { pidFile } of [...started].reverse()) {
+      const identity = readProcessFile(pidFile);
+      if (identity !== undefined) await stopDaemon(identity, pidFile);
+    }
+  };
+  try {
+    await start(serverCommand(paths, config));
+    const nodes = config.nodes.filter(({ name }) => names.includes(name));
+    await settled(nodes.map((node) => start(cacherCommand(paths, config, node))));
+  } catch (error) {
+    await stopStarted();
+    throw error;
+  }
+  return { started: started.map(({ name }) => name), alreadyRunning };
+};
+
+/**
+ * Starts the cluster of the folder `dir`: a new one as wished, or what does not run of the one that
+ * is there. Resolves when every node has registered.
+ * @throws FsError if a daemon does not come up; what this call started is stopped then.
+ */
+export const bringUp = async (dir: string, wish: ClusterWish): Promise<UpReport> => {
+  const paths = clusterPaths(dir);
+  const wishedNodes = freeNodeNames([], wish.cachers).map((name) => ({ name, port: 1, pages: 1 }));
+  checkSocketPaths(paths, readClusterConfig(paths)?.nodes ?? wishedNodes);
+  return withClusterLock(paths, async () => {
+    const diskExists = existsSync(paths.disk);
+    const before = readClusterConfig(paths) ?? (await newConfig(wish, diskExists));
+    const config = await withUsablePorts(paths, before);
+    if (!diskExists) {
+      const fill = config.fill.length === 1 ? config.fill : undefined;
+      await formatImage(paths.disk, config.geometry, { fill, force: false });
+    }
+    writeClusterConfig(paths, config);
+    const names = config.nodes.map(({ name }) => name);
+    const outcome = await startMissing(paths, config, names);
+    return { config, paths, formatted: !diskExists, ...outcome };
+  });
+};
+
+/**
+ * Adds nodes to a cluster that runs.
+ * @throws UsageError if there is no cluster, it does not run, or a name is taken.
+ */
+export const addNodes = async (
+  dir: string,
+  wish: { readonly count: number; readonly name: NodeId | undefined; readonly pages: number },
+): Promise<UpReport> => {
+  const paths = clusterPaths(dir);
+  requireClusterConfig(paths);
+  return withClusterLock(paths, async () => {
+    const before = requireClusterConfig(paths);
+    if (readProcessFile(paths.pid(SERVER)) === undefined) {
+      throw new UsageError(
+        `the cluster in ${paths.root} does not run: start it by "coopfs cluster up"`,
+      );
+    }
+    const taken = before.nodes.map(({ name }) => name);
+    if (wish.name !== undefined && taken.includes(wish.name)) {
+      throw new UsageError(`--name ${wish.name} is taken: the cluster has ${taken.join(', ')}`);
+    }
+    const names = wish.name === undefined ? freeNodeNames(taken, wish.count) : [wish.name];
+    const ports = await portsFor(before.basePort, taken.length + 1, names.length);
+    const added = names.map((name, index) => ({
+      name,
+      port: ports[index] ?? 0,
+      pages: wish.pages,
+    }));
+    checkSocketPaths(paths, added);
+    const config = { ...before, nodes: [...before.nodes, ...added] };
+    const outcome = await startMissing(paths, config, names);
+    writeClusterConfig(paths, config);
+    return { config, paths, formatted: false, ...outcome };
+  });
+};

@@ -1,0 +1,120 @@
+/** Does I/O: a daemon as a background process: starting it, hearing that it is ready, stopping it. */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as pause } from 'node:timers/promises';
+import { FsError } from '../protocol/errors.ts';
+import { readableLine } from './log.ts';
+import {
+  identify,
+  isRunning,
+  removeProcessFile,
+  writeProcessFile,
+  type ProcessIdentity,
+} from './process_file.ts';
+
+const READY_TIMEOUT_MS = 15_000;
+/** Longer than the bounded orderly stop of a daemon, so that a kill means that something hangs. */
+const STOP_TIMEOUT_MS = 10_000;
+const STOP_POLL_MS = 10;
+const TAIL_LINES = 12;
+
+/** The program itself: compiled, or its source when that is what runs now. */
+export const PROGRAM = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+
+export interface DaemonCommand {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly pidFile: string;
+  readonly logFile: string;
+}
+
+/** Tells whoever started this daemon that it serves now. */
+export const announceReady = (): void => {
+  process.send?.({ type: 'ready' });
+};
+
+const tail = (path: string, fromByte: number): string => {
+  const lines = readFileSync(path).subarray(fromByte).toString().trimEnd().split('\n');
+  return lines.slice(-TAIL_LINES).map(readableLine).join('\n  ');
+};
+
+const readiness = (child: ChildProcess): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      resolve(`is not ready after ${READY_TIMEOUT_MS / 1000} s`);
+    }, READY_TIMEOUT_MS);
+    const settle = (problem: string | undefined): void => {
+      clearTimeout(timer);
+      resolve(problem);
+    };
+    child.once('message', () => {
+      settle(undefined);
+    });
+    child.once('error', (error) => {
+      settle(`cannot be started: ${error.message}`);
+    });
+    child.once('exit', (status, signal) => {
+      settle(`ended at its start (${signal ?? `exit status ${status ?? ''}`})`);
+    });
+  });
+
+/**
+ * Starts a daemon that outlives this process, and waits until it is ready.
+ * @throws FsError with the last lines of its log if it does not come up; nothing of it is left then.
+ */
+export const startDaemon = async (command: DaemonCommand): Promise<void> => {
+  const log = openSync(command.logFile, 'a');
+  const logStart = statSync(command.logFile).size;
+  // The same loader arguments as this process: from source, the daemon runs from source too.
+  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...command.args], {
+    detached: true,
+    stdio: ['ignore', log, log, 'ipc'],
+  });
+  closeSync(log);
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  if (identity !== undefined) writeProcessFile(command.pidFile, identity);
+  const problem = await readiness(child);
+  if (child.connected) child.disconnect();
+  child.unref();
+  if (problem === undefined) return;
+  if (identity !== undefined) await stopDaemon(identity, command.pidFile);
+  throw new FsError(
+    'EIO',
+    `${command.name} ${problem}; the end of ${command.logFile}:\n  ${tail(command.logFile, logStart)}`,
+  );
+};
+
+const signal = ({ pid }: ProcessIdentity, name: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It ended in between.
+  }
+};
+
+/** Waits until the process is gone; false if it is still there after the time. */
+const isGoneWithin = async (identity: ProcessIdentity, timeoutMs: number): Promise<boolean> => {
+  for (let waitedMs = 0; isRunning(identity); waitedMs += STOP_POLL_MS) {
+    if (waitedMs >= timeoutMs) return false;
+    await pause(STOP_POLL_MS);
+  }
+  return true;
+};
+
+/** Asks the daemon to stop, in order; kills it when it has not after a while. */
+export const stopDaemon = async (
+  identity: ProcessIdentity,
+  pidFile: string,
+): Promise<'stopped' | 'killed'> => {
+  signal(identity, 'SIGTERM');
+  const stopped = await isGoneWithin(identity, STOP_TIMEOUT_MS);
+  if (!stopped) {
+    signal(identity, 'SIGKILL');
+    await isGoneWithin(identity, STOP_TIMEOUT_MS);
+  }
+  removeProcessFile(pidFile);
+  return stopped ? 'stopped' : 'killed';
+};

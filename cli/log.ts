@@ -1,0 +1,48 @@
+/** Does I/O: the log of a daemon on standard output; JSON lines, or readable ones on a terminal. */
+
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import type { LOG_LEVELS } from './option_values.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const STANDARD_OUTPUT = 1;
+/** Fields that have their own place in a readable line, or none. */
+const PLACED: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'name', 'pid', 'hostname']);
+
+/** One line of the log for a person; a line that is no JSON object comes back as it is. */
+export const readableLine = (json: string): string => {
+  let entry: Record<string, unknown>;
+  try {
+    entry = JSON.parse(json) as Record<string, unknown>;
+  } catch {
+    return json;
+  }
+  const time = String(entry['time']).slice(11, 23);
+  const level = (pino.levels.labels[Number(entry['level'])] ?? '').toUpperCase().padEnd(5);
+  const fields = Object.entries(entry)
+    .filter(([key]) => !PLACED.has(key))
+    .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const message = typeof entry['msg'] === 'string' ? entry['msg'] : '';
+  return `${time} ${level} ${String(entry['name'])}: ${message}${fields.join('')}`;
+};
+
+const readable = (): Writable =>
+  new Writable({
+    decodeStrings: false,
+    write: (chunk: string | Buffer, _encoding, done) => {
+      process.stdout.write(`${readableLine(chunk.toString().trimEnd())}\n`);
+      done();
+    },
+  });
+
+/**
+ * The log of the daemon `name`. Lines are written before the call that logs them returns, so that
+ * the last ones survive a crash.
+ */
+export const createLog = (name: string, level: LogLevel): pino.Logger => {
+  const options = { name, level, timestamp: pino.stdTimeFunctions.isoTime };
+  return process.stdout.isTTY
+    ? pino(options, readable())
+    : pino(options, pino.destination({ dest: STANDARD_OUTPUT, sync: true }));
+};

@@ -1,0 +1,90 @@
+/** What the values of flags may look like: text in, checked values out. No defaults, no I/O. */
+
+import { z } from 'zod';
+import { SERVER, isNodeName, type NodeId } from '../protocol/ids.ts';
+
+/** Where a daemon listens or is reached. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** sockaddr_un.sun_path has 108 bytes on Linux, one of them for the closing zero (unix(7)). */
+export const SOCKET_PATH_BYTES_LIMIT = 107;
+
+export const PORT_LIMIT = 65_535;
+
+const encoder = new TextEncoder();
+
+/** How many bytes a unix socket path takes; at most SOCKET_PATH_BYTES_LIMIT can be bound. */
+export const socketPathBytes = (path: string): number => encoder.encode(path).length;
+
+/** Host and port as one argument; an IPv6 address in brackets. */
+export const formatHostPort = ({ host, port }: HostPort): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+const parseHostPort = (text: string): HostPort | undefined => {
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
+  const host = parts?.[1] ?? parts?.[2];
+  const port = Number(parts?.[3]);
+  return host === undefined || port > PORT_LIMIT ? undefined : { host, port };
+};
+
+/** Text that `parse` understands; anything else is refused. */
+const parsed = <T>(parse: (text: string) => T | undefined) =>
+  z.string().transform((text, context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: 'not understood' });
+    return z.NEVER;
+  });
+
+export const flag = z.boolean();
+
+export const filePath = z.string().min(1);
+
+export const socketPath = filePath.refine(
+  (path) => socketPathBytes(path) <= SOCKET_PATH_BYTES_LIMIT,
+);
+
+/** A whole number from `least` to `most`, in decimal digits. */
+export const wholeNumber = (least: number, most: number) =>
+  parsed((text) => {
+    const value = Number(text);
+    return /^\d{1,15}$/.test(text) && value >= least && value <= most ? value : undefined;
+  });
+
+/** HOST:PORT to listen on; port 0 lets the system choose one. */
+export const listenAddress = parsed(parseHostPort);
+
+/** HOST:PORT of somebody else. */
+export const remoteAddress = parsed((text) => {
+  const address = parseHostPort(text);
+  return address === undefined || address.port === 0 ? undefined : address;
+});
+
+export const nodeName = parsed((text): NodeId | undefined =>
+  isNodeName(text) && text !== SERVER ? text : undefined,
+);
+
+export const openPolicy = z.enum(['share', 'wait', 'fail']);
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export const logLevel = z.enum(LOG_LEVELS);
+
+/** One character that a terminal shows. */
+export const fillCharacter = z.string().regex(/^[\x20-\x7e]$/);
+
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
+
+/** A duration with its unit, such as 250ms, 30s or 2m, in milliseconds; 1 ms to a day. */
+export const duration = parsed((text) => {
+  const parts = /^(\d{1,8}(?:\.\d{1,3})?)(ms|s|m)$/.exec(text);
+  const ms = Number(parts?.[1]) * (UNITS_MS[parts?.[2] ?? ''] ?? Number.NaN);
+  return ms >= 1 && ms <= DAY_MS ? ms : undefined;
+});
+const DAY_MS = 86_400_000;
+
+/** The shortest way to write a duration, as `duration` reads it. */
+export const formatDuration = (ms: number): string =>
+  ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;

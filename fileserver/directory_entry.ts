@@ -57,9 +57,15 @@ export const checkEntry = (entry: DirectoryEntry): void => {
   const { file, state, owner, backup, sharers } = entry;
   const dirty = state === 'dirty';
   assert(dirty === (owner !== undefined), `file ${file}: ${state} with owner ${owner ?? 'none'}`);
-  assert(dirty === (backup !== undefined), `file ${file}: ${state} with backup ${backup ?? 'none'}`);
+  assert(
+    dirty === (backup !== undefined),
+    `file ${file}: ${state} with backup ${backup ?? 'none'}`,
+  );
   assert(!dirty || owner !== backup, `file ${file}: its owner ${owner ?? ''} is its own backup`);
   assert(owner === undefined || !sharers.has(owner), `file ${file}: its owner is a sharer too`);
   assert(backup === undefined || !sharers.has(backup), `file ${file}: its backup is a sharer too`);
-  assert(dirty || (state === 'shared') === sharers.size > 0, `file ${file}: ${state}, ${sharers.size} sharers`);
+  assert(
+    dirty || (state === 'shared') === sharers.size > 0,
+    `file ${file}: ${state}, ${sharers.size} sharers`,
+  );
 };

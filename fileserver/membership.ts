@@ -3,15 +3,10 @@
 import { FsError } from '../protocol/errors.ts';
 import { SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
+import { closeLink } from './clients.ts';
 import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
 import { resendTo, submit } from './scheduler.ts';
-import {
-  fileExists,
-  log,
-  sendTo,
-  type MemberRecord,
-  type Server,
-} from './server_state.ts';
+import { fileExists, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
 import { isWriting, newTransaction, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
@@ -39,11 +34,17 @@ const checkNewcomer = (server: Server, link: string, message: Message<'register'
   if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
   const known = server.members.get(node);
   if (known === undefined && server.members.size >= MEMBERS_LIMIT) {
-    throw new FsError('EBUSY', `the cluster has ${MEMBERS_LIMIT} members already, which is its limit`);
+    throw new FsError(
+      'EBUSY',
+      `the cluster has ${MEMBERS_LIMIT} members already, which is its limit`,
+    );
   }
   if (known === undefined || known.incarnation === incarnation) return;
   if (known.linkUp) {
-    throw new FsError('EBUSY', `a cacher named ${node} is alive at ${known.address}: choose another name`);
+    throw new FsError(
+      'EBUSY',
+      `a cacher named ${node} is alive at ${known.address}: choose another name`,
+    );
   }
   if (involved(server, node)) {
     throw new FsError('EBUSY', `${node} was lost with files that only its old self can hand over`);
@@ -156,8 +157,5 @@ const remove = (server: Server, member: MemberRecord): void => {
     entry.queue = entry.queue.filter((each) => !concerns(each, member.node));
     forgetSharer(entry, member.node);
   }
-  for (const writer of server.openWriters.closeLink(member.link)) {
-    const message = { type: 'writerOpened', request: writer.request } as const;
-    server.commands.push({ do: 'send', to: writer.link, message });
-  }
+  closeLink(server, member.link);
 };

@@ -80,6 +80,7 @@ export interface Server {
   nextClient: number;
   stopping: boolean;
   stopped: boolean;
+  stopDeadlineMs: number;
   members: Map<NodeId, MemberRecord>;
   /** Link name → member. */
   links: Map<string, NodeId>;

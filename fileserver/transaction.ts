@@ -95,12 +95,7 @@ export interface WriteThrough extends Common {
 }
 
 export type Transaction =
-  | GetShared
-  | GetModified
-  | WriteBack
-  | Recirculate
-  | ReadThrough
-  | WriteThrough;
+  GetShared | GetModified | WriteBack | Recirculate | ReadThrough | WriteThrough;
 
 /** Reading transactions of one file run together; a writing one runs alone (rule 13). */
 export const isWriting = (transaction: Transaction): boolean =>

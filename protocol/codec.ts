@@ -37,7 +37,10 @@ export const decode = (bytes: Uint8Array): Message => {
   try {
     envelope = coopfs.Envelope.decode(bytes);
   } catch (error) {
-    throw new FsError('EPROTO', `undecodable message of ${bytes.length} bytes: ${messageOf(error)}`);
+    throw new FsError(
+      'EPROTO',
+      `undecodable message of ${bytes.length} bytes: ${messageOf(error)}`,
+    );
   }
   const type = envelope.body as MessageType | undefined;
   const fields = type === undefined ? undefined : checks.get(type);

@@ -96,6 +96,7 @@ export const MESSAGES = {
   writerOpened: { request },
   closeWriter: { file, client: is.client },
   evicted: { file },
+  alreadyHeld: { request, file },
 
   forward: { order, file, to: is.node, request },
   forwardFailed: { order, file },

@@ -17,7 +17,10 @@ export const checkOpen = (
   mode: number,
 ): void => {
   if (file >= geometry.files) {
-    throw new FsError('ENOENT', `file ${file} does not exist: files are 0 to ${geometry.files - 1}`);
+    throw new FsError(
+      'ENOENT',
+      `file ${file} does not exist: files are 0 to ${geometry.files - 1}`,
+    );
   }
   if (mode !== READ_MODE && mode !== WRITE_MODE) {
     throw new FsError('EINVAL', `mode ${mode} is neither 0 (read) nor 1 (read and write)`);

@@ -103,12 +103,20 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
   order(server, transaction, owner, toOwner, 'frozen');
   if (forward) orderVia(server, transaction, owner, toOwner, writer, 'received');
-  if (backup !== writer) {
-    transaction.release = backup;
-    const toBackup = { ...freeze, backup: false, newOwner: writer, forward: false, request: 0 };
-    order(server, transaction, backup, { ...toBackup, report: false }, 'frozen');
-  }
+  if (backup !== writer) transaction.release = backup;
   for (const node of entry.sharers) if (node !== writer) invalidate(server, transaction, node);
+};
+
+/**
+ * The old backup is frozen only when the old owner is: until then it must acknowledge the write that
+ * the owner has in flight.
+ */
+const freezeOldBackup = (server: Server, transaction: GetModified): void => {
+  const { file, term, release } = transaction;
+  if (release === undefined) return;
+  const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
+  const role = { backup: false, newOwner: asker(transaction), forward: false } as const;
+  order(server, transaction, release, { ...freeze, ...role, request: 0, report: false }, 'frozen');
 };
 
 export const startGetModified = (
@@ -148,7 +156,9 @@ export const getModifiedAnswered = (
       if (entry.state !== 'dirty') load(server, transaction);
       break;
     case 'frozen':
-      if (from === entry.owner) transaction.version = message.version;
+      if (from !== entry.owner) break;
+      transaction.version = message.version;
+      freezeOldBackup(server, transaction);
       break;
     case 'backupPrepared':
       if (message.full) {

@@ -4,7 +4,15 @@ import { assert } from '../../protocol/assert.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { copiesOf, transition, type DirectoryEntry } from '../directory_entry.ts';
-import { failRequest, load, order, orderOf, orderVia, type Server } from '../server_state.ts';
+import {
+  failRequest,
+  load,
+  order,
+  orderOf,
+  orderVia,
+  replyTo,
+  type Server,
+} from '../server_state.ts';
 import type { GetShared } from '../transaction.ts';
 
 /** The member that asks. */
@@ -22,7 +30,13 @@ const pickSharer = (entry: DirectoryEntry, sequence: number): NodeId | undefined
 const forward = (server: Server, transaction: GetShared, holder: NodeId): void => {
   const to = asker(transaction);
   const { file, request } = transaction;
-  const message = { type: 'forward', order: orderOf(server, transaction), file, to, request } as const;
+  const message = {
+    type: 'forward',
+    order: orderOf(server, transaction),
+    file,
+    to,
+    request,
+  } as const;
   server.counters.suppliedByPeer++;
   orderVia(server, transaction, holder, message, to, 'received');
 };
@@ -41,8 +55,12 @@ export const startGetShared = (
   // Who asks has given its copy up; the notice may have been lost with a link.
   forgetSharer(entry, asker(transaction));
   server.counters.getShared++;
-  supply(server, entry, transaction);
+  if (!holdsRole(entry, asker(transaction))) supply(server, entry, transaction);
 };
+
+/** The asker became a backup, or owner, while its request waited. */
+const holdsRole = (entry: DirectoryEntry, node: NodeId): boolean =>
+  entry.owner === node || entry.backup === node;
 
 export const getSharedAnswered = (
   server: Server,
@@ -66,6 +84,10 @@ export const advanceGetShared = (
 ): boolean => {
   const { file, request, contents, failure } = transaction;
   const to = asker(transaction);
+  if (holdsRole(entry, to)) {
+    replyTo(server, transaction.requester, { type: 'alreadyHeld', request, file });
+    return true;
+  }
   if (failure !== undefined) {
     failRequest(server, transaction.requester, request, 'EIO', failure);
     return true;
@@ -75,7 +97,13 @@ export const advanceGetShared = (
     if (contents.source === 'disk') server.counters.suppliedFromDisk++;
     else server.counters.suppliedFromMemory++;
     const copies = copiesOf(entry) + 1;
-    const data = { type: 'data', order: orderOf(server, transaction), file, request, copies } as const;
+    const data = {
+      type: 'data',
+      order: orderOf(server, transaction),
+      file,
+      request,
+      copies,
+    } as const;
     order(server, transaction, to, { ...data, ...contents }, 'received');
     return false;
   }

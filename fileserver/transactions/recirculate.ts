@@ -44,12 +44,19 @@ export const startRecirculate = (
   transaction: Recirculate,
 ): void => {
   const from = giver(transaction);
-  const isLastCopy = entry.state === 'shared' && entry.sharers.size === 1 && entry.sharers.has(from);
+  const isLastCopy =
+    entry.state === 'shared' && entry.sharers.size === 1 && entry.sharers.has(from);
   const target = isLastCopy ? chooseTarget(server, from) : undefined;
   if (target === undefined) return;
   transaction.target = target.node;
   const { file, chances } = transaction;
-  const message = { type: 'expect', order: orderOf(server, transaction), file, from, chances } as const;
+  const message = {
+    type: 'expect',
+    order: orderOf(server, transaction),
+    file,
+    from,
+    chances,
+  } as const;
   order(server, transaction, target.node, message, 'expected');
 };
 

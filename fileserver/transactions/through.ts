@@ -31,7 +31,13 @@ export const startReadThrough = (
     load(server, transaction);
     return;
   }
-  const message = { type: 'readOnce', order: orderOf(server, transaction), file, offset, length } as const;
+  const message = {
+    type: 'readOnce',
+    order: orderOf(server, transaction),
+    file,
+    offset,
+    length,
+  } as const;
   order(server, transaction, entry.owner, message, 'readOnceDone');
 };
 
@@ -78,32 +84,47 @@ export const startWriteThrough = (
   const orderNumber = orderOf(server, transaction);
   server.counters.writesThrough++;
   for (const node of entry.sharers) {
-    order(server, transaction, node, { type: 'invalidate', order: orderNumber, file }, 'invalidated');
+    order(
+      server,
+      transaction,
+      node,
+      { type: 'invalidate', order: orderNumber, file },
+      'invalidated',
+    );
   }
   const { owner, backup } = entry;
   if (owner === undefined || backup === undefined) {
     load(server, transaction);
     return;
   }
-  for (const node of [owner, backup]) {
-    transaction.release.push(node);
-    const message = {
-      type: 'freeze',
-      order: orderNumber,
-      file,
-      term: entry.term + 1,
-      backup: false,
-      newOwner: undefined,
-      forward: false,
-      request: 0,
-      report: node === owner,
-    } as const;
-    order(server, transaction, node, message, 'frozen');
-  }
+  transaction.release = [owner, backup];
+  freeze(server, entry, transaction, owner);
+};
+
+/** Stops a holder; the owner reports the contents. The backup comes second: see get_modified.ts. */
+const freeze = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: WriteThrough,
+  node: NodeId,
+): void => {
+  const { file } = transaction;
+  const message = {
+    type: 'freeze',
+    order: orderOf(server, transaction),
+    file,
+    term: entry.term + 1,
+    backup: false,
+    newOwner: undefined,
+    forward: false,
+    request: 0,
+    report: node === entry.owner,
+  } as const;
+  order(server, transaction, node, message, 'frozen');
 };
 
 export const writeThroughAnswered = (
-  _server: Server,
+  server: Server,
   entry: DirectoryEntry,
   transaction: WriteThrough,
   from: NodeId,
@@ -112,6 +133,7 @@ export const writeThroughAnswered = (
   if (message.type !== 'frozen' || from !== entry.owner) return;
   const { version, bytes, outcomes } = message;
   transaction.contents = { version, bytes: bytes.slice(), outcomes, source: 'peer' };
+  if (entry.backup !== undefined) freeze(server, entry, transaction, entry.backup);
 };
 
 /** All copies are quiet and the newest contents are here: change them and sync. */
@@ -136,7 +158,8 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   const outcomes =
     known === undefined ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT) : contents.outcomes;
   transaction.count = count;
-  commitContents(server, transaction, { term: entry.term + 1, counter: 0 }, bytes, outcomes);
+  const version = { term: entry.term + 1, counter: contents.version.counter + 1 };
+  commitContents(server, transaction, version, bytes, outcomes);
   return false;
 };
 

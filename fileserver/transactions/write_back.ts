@@ -31,7 +31,8 @@ export const writeBackAnswered = (
   if (message.type !== 'collected') return;
   transaction.phase = 'commit';
   commitContents(server, transaction, message.version, message.bytes.slice(), message.outcomes);
-  entry.eviction = transaction.requester.kind === 'member' ? 'written back for a cacher' : 'written back';
+  entry.eviction =
+    transaction.requester.kind === 'member' ? 'written back for a cacher' : 'written back';
 };
 
 /** The disk has it: the pair become sharers, in the directory and then in their own books. */
@@ -51,7 +52,13 @@ const clean = (server: Server, entry: DirectoryEntry, transaction: WriteBack): v
   const { version } = contents;
   const copies = copiesOf(entry);
   for (const node of [owner, backup]) {
-    const message = { type: 'clean', order: orderOf(server, transaction), file, version, copies } as const;
+    const message = {
+      type: 'clean',
+      order: orderOf(server, transaction),
+      file,
+      version,
+      copies,
+    } as const;
     order(server, transaction, node, message, 'cleaned');
   }
 };

@@ -1,0 +1,166 @@
+/** Applications without a cacher: open, read, write and close straight at the server, synced data only. */
+
+import { FsError } from '../protocol/errors.ts';
+import { fileSizeBytes, SERVER, type ClientId, type FileNumber } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { checkOpen, checkUse, clip, clipWrite, WRITE_MODE } from '../protocol/open_files.ts';
+import type { WaitingWriter, Writer } from './open_writers.ts';
+import { submit } from './scheduler.ts';
+import { fileExists, type DirectClient, type Server } from './server_state.ts';
+import { newTransaction, type Requester } from './transaction.ts';
+
+/** Direct clients' numbers lie above those that cachers hand out (cacher/applications.ts). */
+const FIRST_CLIENT = 2 ** 52;
+const CLIENTS_PER_EPOCH = 2 ** 24;
+
+/** How many applications may be connected directly. */
+export const CLIENTS_LIMIT = 4096;
+
+const send = (server: Server, to: string, message: Message): void => {
+  server.commands.push({ do: 'send', to, message });
+};
+
+export const hello = (server: Server, link: string): void => {
+  let client = server.clients.get(link);
+  if (client === undefined) {
+    if (server.clients.size >= CLIENTS_LIMIT) {
+      const message = `${CLIENTS_LIMIT} applications are connected already, which is the limit`;
+      send(server, link, { type: 'failed', request: 0, code: 'EBUSY', message });
+      return;
+    }
+    const number =
+      FIRST_CLIENT +
+      server.options.epoch * CLIENTS_PER_EPOCH +
+      (server.nextClient++ % CLIENTS_PER_EPOCH);
+    client = { client: number as ClientId, files: new Map() };
+    server.clients.set(link, client);
+  }
+  const { geometry } = server.options;
+  send(server, link, { type: 'welcome', node: SERVER, client: client.client, geometry });
+};
+
+export type ClientRequest = Message<'open' | 'read' | 'write' | 'close'>;
+
+/** Carries a request out; what is wrong with it is answered, never thrown. */
+export const clientRequest = (server: Server, link: string, message: ClientRequest): void => {
+  const { request } = message;
+  try {
+    const client = server.clients.get(link);
+    if (client === undefined) throw new FsError('EPROTO', 'an application must say hello first');
+    if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
+    perform(server, link, client, message);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    send(server, link, { type: 'failed', request, code: error.code, message: error.message });
+  }
+};
+
+const perform = (
+  server: Server,
+  link: string,
+  client: DirectClient,
+  message: ClientRequest,
+): void => {
+  const { request, file } = message;
+  const sizeBytes = fileSizeBytes(server.options.geometry);
+  const requester: Requester = { kind: 'client', peer: link, client: client.client };
+  switch (message.type) {
+    case 'open':
+      checkOpen(client.files, server.options.geometry, file, message.mode);
+      client.files.set(file, message.mode);
+      if (message.mode !== WRITE_MODE) {
+        send(server, link, { type: 'opened', request, sizeBytes });
+      } else if (!openWriter(server, file, { link, client: client.client, request })) {
+        client.files.delete(file);
+      }
+      break;
+    case 'read': {
+      checkUse(client.files, file, false);
+      const { offset } = message;
+      const length = clip(sizeBytes, offset, message.length);
+      submit(server, {
+        ...newTransaction(file, requester, request),
+        kind: 'readThrough',
+        offset,
+        length,
+      });
+      break;
+    }
+    case 'write': {
+      checkUse(client.files, file, true);
+      const { offset } = message;
+      const count = clipWrite(sizeBytes, offset, message.bytes.length);
+      const write = { offset, bytes: message.bytes.slice(0, count), client: client.client };
+      submitWriteThrough(server, requester, {
+        ...write,
+        file,
+        request,
+        operation: request,
+        keep: false,
+      });
+      break;
+    }
+    case 'close':
+      checkUse(client.files, file, false);
+      client.files.delete(file);
+      closeWriter(server, file, { link, client: client.client });
+      send(server, link, { type: 'closed', request });
+      break;
+    default:
+      message satisfies never;
+  }
+};
+
+/** Queues a write that goes to the disk; the bytes are the transaction's from now on. */
+export const submitWriteThrough = (
+  server: Server,
+  requester: Requester,
+  write: Omit<Message<'writeThrough'>, 'type'>,
+): void => {
+  const { file, request, offset, bytes, client, operation, keep } = write;
+  submit(server, {
+    ...newTransaction(file, requester, request),
+    kind: 'writeThrough',
+    phase: 'quiesce',
+    offset,
+    bytes,
+    client,
+    operation,
+    keep,
+    release: [],
+    count: 0,
+  });
+};
+
+/** Opens a file for writing under the open policy. False if it was refused (and said so). */
+export const openWriter = (server: Server, file: FileNumber, writer: WaitingWriter): boolean => {
+  const { openPolicy } = server.options;
+  if (openPolicy === 'share') {
+    writerOpened(server, writer);
+    return true;
+  }
+  const result = server.openWriters.open(file, writer, openPolicy === 'wait');
+  if (result === 'opened') writerOpened(server, writer);
+  if (result !== 'busy') return true;
+  const message = `file ${file} is open for writing elsewhere, and the open policy is "fail"`;
+  send(server, writer.link, { type: 'failed', request: writer.request, code: 'EBUSY', message });
+  return false;
+};
+
+export const closeWriter = (server: Server, file: FileNumber, writer: Writer): void => {
+  if (!fileExists(server, file)) return;
+  const next = server.openWriters.close(file, writer);
+  if (next !== undefined) writerOpened(server, next);
+};
+
+const writerOpened = (server: Server, { link, request }: WaitingWriter): void => {
+  const sizeBytes = fileSizeBytes(server.options.geometry);
+  if (server.clients.has(link)) send(server, link, { type: 'opened', request, sizeBytes });
+  else send(server, link, { type: 'writerOpened', request });
+};
+
+/** Everything that came by a link is closed; whoever waited for it goes on. */
+export const closeLink = (server: Server, link: string): void => {
+  server.clients.delete(link);
+  for (const writer of server.openWriters.closeLink(link)) writerOpened(server, writer);
+};

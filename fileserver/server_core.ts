@@ -1,0 +1,319 @@
+/**
+ * The file server without I/O: messages, disk completions and time go in, commands come out.
+ * The shell (daemon.ts), the simulator and tests drive it alike.
+ */
+
+import { fileSizeBytes, FIRST_VERSION, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { clip } from '../protocol/open_files.ts';
+import {
+  clientRequest,
+  closeLink,
+  closeWriter,
+  hello,
+  openWriter,
+  submitWriteThrough,
+} from './clients.ts';
+import type { FileMeta } from './disk/disk_core.ts';
+import { FileMemory } from './file_memory.ts';
+import { heartbeat, leave, register, release, submitWriteBack } from './membership.ts';
+import { OpenWriters } from './open_writers.ts';
+import { answered, committed, fileRead, resend, RESEND_MS, submit } from './scheduler.ts';
+import {
+  fileExists,
+  log,
+  sendTo,
+  type MemberRecord,
+  type Server,
+  type ServerCommand,
+  type ServerOptions,
+} from './server_state.ts';
+import { statusOf, whereIs } from './status.ts';
+import { newTransaction, type Requester } from './transaction.ts';
+import { newGetModified } from './transactions/get_modified.ts';
+import { forgetSharer } from './transactions/get_shared.ts';
+
+/** How long an orderly stop may take before it gives up on files that cannot be written back. */
+export const STOP_LIMIT_MS = 10_000;
+
+export const newServer = (
+  options: ServerOptions,
+  cachePages: number,
+  meta: (file: FileNumber) => FileMeta,
+): Server => ({
+  options,
+  meta,
+  now: 0,
+  nextSequence: 1,
+  nextToken: 1,
+  nextClient: 1,
+  stopping: false,
+  stopped: false,
+  stopDeadlineMs: Infinity,
+  members: new Map(),
+  links: new Map(),
+  clients: new Map(),
+  entries: new Map(),
+  running: new Map(),
+  tokens: new Map(),
+  memory: new FileMemory(cachePages, options.geometry.blocksPerFile),
+  openWriters: new OpenWriters(),
+  counters: {
+    getShared: 0,
+    getModified: 0,
+    suppliedByPeer: 0,
+    suppliedFromMemory: 0,
+    suppliedFromDisk: 0,
+    writeBacks: 0,
+    writesThrough: 0,
+    readsThrough: 0,
+    recirculations: 0,
+    backupsRefused: 0,
+  },
+  commands: [],
+});
+
+/** One message from the link named `link`. Nothing in it can make this throw but a broken invariant. */
+export const handleMessage = (
+  server: Server,
+  link: string,
+  message: Message,
+  now: number,
+): void => {
+  server.now = now;
+  const node = server.links.get(link);
+  const member = node === undefined ? undefined : server.members.get(node);
+  if (member === undefined) fromStranger(server, link, message);
+  else fromMember(server, member, message);
+  afterEvent(server);
+};
+
+const fromStranger = (server: Server, link: string, message: Message): void => {
+  switch (message.type) {
+    case 'register':
+      register(server, link, message);
+      break;
+    case 'hello':
+      hello(server, link);
+      break;
+    case 'open':
+    case 'read':
+    case 'write':
+    case 'close':
+      clientRequest(server, link, message);
+      break;
+    case 'where':
+    case 'status':
+      inquiry(server, link, message);
+      break;
+    default:
+      log(server, 'warn', `${message.type} from ${link}, which has not registered: dropped`);
+  }
+};
+
+const inquiry = (server: Server, link: string, message: Message<'where' | 'status'>): void => {
+  const { request } = message;
+  let answer: Message;
+  if (message.type === 'status') answer = statusOf(server, request);
+  else if (fileExists(server, message.file)) answer = whereIs(server, request, message.file);
+  else answer = noSuchFile(server, request, message.file);
+  server.commands.push({ do: 'send', to: link, message: answer });
+};
+
+const noSuchFile = (server: Server, request: number, file: number): Message<'failed'> => {
+  const last = server.options.geometry.files - 1;
+  const message = `file ${file} does not exist: files are 0 to ${last}`;
+  return { type: 'failed', request, code: 'ENOENT', message };
+};
+
+const fromMember = (server: Server, member: MemberRecord, message: Message): void => {
+  const { node } = member;
+  if ('file' in message && !fileExists(server, message.file)) {
+    log(
+      server,
+      'warn',
+      `${message.type} of ${node} names file ${message.file}, which does not exist`,
+    );
+    if ('request' in message)
+      sendTo(server, node, noSuchFile(server, message.request, message.file));
+    return;
+  }
+  switch (message.type) {
+    case 'register':
+      register(server, member.link, message);
+      break;
+    case 'heartbeat':
+      heartbeat(server, member, message);
+      break;
+    case 'leave':
+      leave(server, member);
+      break;
+    case 'where':
+    case 'status':
+      inquiry(server, member.link, message);
+      break;
+    case 'getShared':
+    case 'getModified':
+    case 'writeBack':
+    case 'recirculate':
+    case 'readThrough':
+    case 'writeThrough':
+      memberRequest(server, node, message);
+      break;
+    case 'openWriter': {
+      const { file, request, client } = message;
+      openWriter(server, file, { link: member.link, client, request });
+      break;
+    }
+    case 'closeWriter':
+      closeWriter(server, message.file, { link: member.link, client: message.client });
+      break;
+    case 'evicted':
+      evicted(server, node, message.file);
+      break;
+    default:
+      // Late and repeated answers are normal after a link broke; anything else is not.
+      if (!answered(server, node, message) && !('order' in message)) {
+        log(server, 'warn', `${message.type} of ${node} is not for a file server: dropped`);
+      }
+  }
+};
+
+type MemberRequest = Message<
+  'getShared' | 'getModified' | 'writeBack' | 'recirculate' | 'readThrough' | 'writeThrough'
+>;
+
+const memberRequest = (server: Server, node: NodeId, message: MemberRequest): void => {
+  const { file, request } = message;
+  const requester: Requester = { kind: 'member', node };
+  if (server.stopping && message.type !== 'writeBack' && message.type !== 'recirculate') {
+    const text = 'the file server is stopping';
+    sendTo(server, node, { type: 'failed', request, code: 'ESHUTDOWN', message: text });
+    return;
+  }
+  const base = newTransaction(file, requester, request);
+  switch (message.type) {
+    case 'getShared':
+      submit(server, { ...base, kind: 'getShared', phase: 'fetch' });
+      break;
+    case 'getModified':
+      submit(server, { ...base, ...newGetModified, version: FIRST_VERSION, refused: [] });
+      break;
+    case 'writeBack':
+      submit(server, { ...base, kind: 'writeBack', phase: 'collect' });
+      break;
+    case 'recirculate':
+      submit(server, {
+        ...base,
+        kind: 'recirculate',
+        phase: 'offer',
+        chances: message.chances,
+        target: undefined,
+      });
+      break;
+    case 'readThrough': {
+      const { offset, length } = message;
+      submit(server, { ...base, kind: 'readThrough', offset, length });
+      break;
+    }
+    case 'writeThrough': {
+      const size = fileSizeBytes(server.options.geometry);
+      const count = clip(size, message.offset, message.bytes.length);
+      const bytes = message.bytes.slice(0, count);
+      submitWriteThrough(server, requester, { ...message, bytes });
+      break;
+    }
+    default:
+      message satisfies never;
+  }
+};
+
+/** A cacher dropped a clean copy. The running transactions learn it from its own answers. */
+const evicted = (server: Server, node: NodeId, file: FileNumber): void => {
+  const entry = server.entries.get(file);
+  if (entry === undefined || !entry.sharers.has(node)) return;
+  forgetSharer(entry, node);
+  entry.eviction = `dropped by ${node}`;
+};
+
+/** A link to a member or an application is gone. */
+export const handleLinkDown = (server: Server, link: string, now: number): void => {
+  server.now = now;
+  const node = server.links.get(link);
+  const member = node === undefined ? undefined : server.members.get(node);
+  if (member === undefined) {
+    closeLink(server, link);
+  } else {
+    member.linkUp = false;
+    log(server, 'warn', `the link to ${member.node} is down`);
+  }
+  afterEvent(server);
+};
+
+/** The bytes that the disk read, or the reason why it could not. */
+export const handleFileRead = (
+  server: Server,
+  token: number,
+  bytes: Uint8Array | string,
+  now: number,
+): void => {
+  server.now = now;
+  fileRead(server, token, bytes);
+  afterEvent(server);
+};
+
+/** The records of one commit are synced. */
+export const handleCommitted = (server: Server, token: number, now: number): void => {
+  server.now = now;
+  committed(server, token);
+  afterEvent(server);
+};
+
+/** Writes every dirty file back, then stops. */
+export const handleStop = (server: Server, now: number): void => {
+  server.now = now;
+  if (server.stopping) return;
+  server.stopping = true;
+  server.stopDeadlineMs = now + STOP_LIMIT_MS;
+  for (const entry of server.entries.values()) {
+    if (entry.state === 'dirty' || entry.writer !== undefined) submitWriteBack(server, entry.file);
+  }
+  afterEvent(server);
+};
+
+export const handleTimeout = (server: Server, now: number): void => {
+  server.now = now;
+  for (const transaction of [...server.running.values()]) {
+    if (transaction.awaited.length > 0 && now - transaction.sentAtMs >= RESEND_MS) {
+      resend(server, transaction);
+    }
+  }
+  afterEvent(server);
+};
+
+/** When `handleTimeout` is due, in the caller's clock. */
+export const nextTimeout = (server: Server): number => {
+  let due = server.stopDeadlineMs;
+  for (const { awaited, sentAtMs } of server.running.values()) {
+    if (awaited.length > 0) due = Math.min(due, sentAtMs + RESEND_MS);
+  }
+  return due;
+};
+
+const afterEvent = (server: Server): void => {
+  release(server);
+  if (!server.stopping || server.stopped) return;
+  const dirty = [...server.entries.values()].filter((entry) => entry.state === 'dirty');
+  const late = server.now >= server.stopDeadlineMs;
+  if (!late && (dirty.length > 0 || server.running.size > 0)) return;
+  if (dirty.length > 0) {
+    const files = dirty.map((entry) => entry.file).join(', ');
+    log(server, 'warn', `stopping with dirty files on their nodes: ${files}`);
+  }
+  server.stopped = true;
+  server.stopDeadlineMs = Infinity;
+  server.commands.push({ do: 'stop' });
+};
+
+/** The next command for the shell; undefined when there is none. */
+export const pollCommand = (server: Server): ServerCommand | undefined => server.commands.shift();

@@ -1,0 +1,47 @@
+/** What the server can tell of one file and of itself. */
+
+import { SERVER, type FileNumber } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { entryOf, type Server } from './server_state.ts';
+
+export const whereIs = (
+  server: Server,
+  request: number,
+  file: FileNumber,
+): Message<'whereDone'> => {
+  const { state, version, term, owner, backup, sharers, eviction } = entryOf(server, file);
+  const holders = { owner, backup, sharers: [...sharers] };
+  const { epoch } = server.options;
+  return { type: 'whereDone', request, file, state, version, term, ...holders, epoch, eviction };
+};
+
+export const statusOf = (server: Server, request: number): Message<'statusDone'> => {
+  let dirty = 0;
+  for (const entry of server.entries.values()) if (entry.state === 'dirty') dirty++;
+  const members = [...server.members.values()].map(
+    ({ node, incarnation, address, pages, freePages, linkUp, leaving }) => ({
+      node,
+      incarnation,
+      address,
+      pages,
+      freePages,
+      linkUp,
+      leaving,
+    }),
+  );
+  const { epoch, openPolicy, geometry } = server.options;
+  const json = JSON.stringify({
+    node: SERVER,
+    epoch,
+    openPolicy,
+    geometry,
+    stopping: server.stopping,
+    dirtyFiles: dirty,
+    filesInMemory: server.memory.size,
+    runningTransactions: server.running.size,
+    directClients: server.clients.size,
+    members,
+    counters: server.counters,
+  });
+  return { type: 'statusDone', request, json };
+};

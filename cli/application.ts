@@ -49,7 +49,9 @@ const application = async (): Promise<void> => {
       pause: (ms: number) => pause(ms),
       meet,
     };
-    await runSet(task.node, task.commands, surroundings, (record) => {
+    // At a socket, the daemon knows best which node this is.
+    const node = 'socket' in task.target ? fs.node : task.node;
+    await runSet(node, task.commands, surroundings, (record) => {
       tell({ type: 'record', record });
     });
     await fs.close();

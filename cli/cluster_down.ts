@@ -10,6 +10,7 @@ export type StopOutcome = 'stopped' | 'killed' | 'was not running';
 
 export interface Stopped {
   readonly name: string;
+  readonly pid: number | undefined;
   readonly outcome: StopOutcome;
 }
 
@@ -25,6 +26,7 @@ export const bringDown = async (dir: string): Promise<Stopped[]> => {
       if (identity === undefined) removeProcessFile(pidFile);
       outcomes.push({
         name,
+        pid: identity?.pid,
         outcome: identity === undefined ? 'was not running' : await stopDaemon(identity, pidFile),
       });
     }

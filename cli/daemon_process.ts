@@ -6,6 +6,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError } from '../protocol/errors.ts';
+import { EXIT, type ExitStatus } from './exit_status.ts';
 import { readableLine } from './log.ts';
 import {
   identify,
@@ -117,4 +118,28 @@ export const stopDaemon = async (
   }
   removeProcessFile(pidFile);
   return stopped ? 'stopped' : 'killed';
+};
+
+/** A daemon that runs in this process. */
+export interface RunningDaemon {
+  /** Settles when it has stopped: with undefined after an orderly stop, else with the reason. */
+  readonly stopped: Promise<Error | undefined>;
+  /** Asks it to stop, in order and in bounded time. */
+  readonly stop: () => void;
+}
+
+/**
+ * Runs the daemon until it stops, for which SIGTERM and SIGINT ask it.
+ * @throws the reason if it stopped otherwise than in order.
+ */
+export const untilStopped = async (daemon: RunningDaemon): Promise<ExitStatus> => {
+  const stop = (): void => {
+    daemon.stop();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  const reason = await daemon.stopped;
+  if (process.connected) process.disconnect();
+  if (reason !== undefined) throw reason;
+  return EXIT.ok;
 };

@@ -253,9 +253,9 @@ export const resolveOptions = <N extends OptionName, R extends N = never>(
     ]),
   ) as Resolved<N, R>;
 
-/** True if the option was typed or set in the environment, rather than left to its default. */
-export const wasGiven = (command: Command, name: OptionName): boolean =>
-  ['cli', 'env'].includes(command.getOptionValueSource(name) ?? '');
+/** True if the option was typed, rather than taken from the environment or left to its default. */
+export const wasTyped = (command: Command, name: OptionName): boolean =>
+  command.getOptionValueSource(name) === 'cli';
 
 /** The resolved option as it would be typed, to hand it on to another process. */
 export const flagFor = (name: OptionName, text: string | number): string[] => [

@@ -39,7 +39,9 @@ const execute = async (
     }
     case 'write': {
       const { count, copies } = await files.write(command.file, command.bytes);
-      return { bytes: count, data: command.bytes.subarray(0, count), copies };
+      const data = command.bytes.subarray(0, count);
+      // An empty write goes nowhere, so nothing can be said of its copies.
+      return count === 0 ? { bytes: 0, data } : { bytes: count, data, copies };
     }
     case 'close':
       await files.close(command.file);

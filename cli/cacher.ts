@@ -1,0 +1,47 @@
+/** `coopfs cacher`: the caching daemon of one node, in the foreground. */
+
+import { Command } from 'commander';
+import { startCacher } from '../cacher/daemon.ts';
+import { runs, withExamples } from './action.ts';
+import { announceReady, untilStopped } from './daemon_process.ts';
+import { createLog } from './log.ts';
+import { declareOptions, resolveOptions } from './options.ts';
+
+const NAMES = [
+  'node',
+  'server',
+  'listen',
+  'socket',
+  'pages',
+  'writebackInterval',
+  'logLevel',
+] as const;
+
+export const cacherCommand = (): Command => {
+  const command = declareOptions(
+    new Command('cacher').description(
+      'run the caching daemon of a node (SIGTERM hands its dirty files over, then stops it)',
+    ),
+    NAMES,
+  );
+  withExamples(command, [
+    [
+      'coopfs cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /tmp/n1.sock',
+      'joins the cluster as n1',
+    ],
+  ]);
+  return runs(command, async () => {
+    const options = resolveOptions(command, NAMES, ['node', 'server', 'listen', 'socket']);
+    const cacher = await startCacher({
+      node: options.node,
+      server: options.server,
+      listen: options.listen,
+      socket: options.socket,
+      pages: options.pages,
+      writebackIntervalMs: options.writebackInterval,
+      log: createLog(options.node, options.logLevel),
+    });
+    announceReady();
+    return untilStopped(cacher);
+  });
+};

@@ -1,0 +1,146 @@
+/** `coopfs demo`: a whole cluster at work in a temporary folder, with and without caching daemons. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { print, runs, withExamples } from './action.ts';
+import {
+  callTable,
+  durabilityVerdict,
+  readsLine,
+  sideBySide,
+  summarise,
+  type RunSummary,
+} from './call_summary.ts';
+import { clusterPaths, readClusterConfig, type ClusterConfig } from './cluster_config.ts';
+import { bringDown } from './cluster_down.ts';
+import { bringUp, type ClusterWish, type UpReport } from './cluster_up.ts';
+import { recordAsText, type CommandRecord } from './command_record.ts';
+import { judgeHistory } from './consistency.ts';
+import { cooperationSentence } from './cooperation.ts';
+import { DEMO_NODES, demoSet, type DemoNode } from './demo_sets.ts';
+import { EXIT, type ExitStatus } from './exit_status.ts';
+import { geometryInWords } from './format.ts';
+import { initialContents } from './initial_contents.ts';
+import { untilInterrupted } from './interruption.ts';
+import { formatHostPort } from './option_values.ts';
+import { parseRequestSet } from './request_set.ts';
+import { filesNamed, outcomeLine, statusOfRun } from './run.ts';
+import { runSets, type NodeSet } from './run_sets.ts';
+
+const WISH: ClusterWish = {
+  cachers: DEMO_NODES.length,
+  pages: 32,
+  basePort: undefined,
+  geometry: { files: 256, blockSizeBytes: 128, blocksPerFile: 8 },
+  fill: undefined,
+  serverPages: 128,
+  openPolicy: 'share',
+  heartbeatMs: 100,
+  writebackIntervalMs: 30_000,
+  logLevel: 'info',
+};
+
+interface Part {
+  readonly summary: RunSummary;
+  readonly status: ExitStatus;
+}
+
+const commandsOf = (node: DemoNode): NodeSet['commands'] => {
+  const set = parseRequestSet(demoSet(node), node);
+  if (!set.ok) throw new Error(set.errors.join('\n'));
+  return set.commands;
+};
+
+const serverOf = ({ host, serverPort }: ClusterConfig): string =>
+  formatHostPort({ host, port: serverPort });
+
+/** Runs the four sets on a cluster that is up, prints what came of it, and judges it. */
+const runDemoSets = async (
+  targets: (node: DemoNode) => NodeSet['target'],
+  { config }: UpReport,
+  onRecord: (record: CommandRecord) => void,
+  signal: AbortSignal,
+): Promise<Part> => {
+  const sets = DEMO_NODES.map((node) => ({
+    node,
+    target: targets(node),
+    commands: commandsOf(node),
+  }));
+  const reference = { server: serverOf(config) };
+  const initial = await initialContents(filesNamed(sets), reference, config.fill);
+  const outcome = await runSets(sets, onRecord, signal);
+  signal.throwIfAborted();
+  const consistency = judgeHistory(outcome.records, initial);
+  const summary = summarise(outcome.records);
+  print('', ...callTable(summary), '', readsLine(summary), outcomeLine(outcome));
+  print(...outcome.failures, ...consistency.lines);
+  return { summary, status: statusOfRun(outcome, consistency.status) };
+};
+
+const withCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
+  const up = await bringUp(dir, WISH);
+  signal.throwIfAborted();
+  const { config, paths } = up;
+  print(
+    `disk: ${geometryInWords(config.geometry)}`,
+    `up: ${up.started.join(', ')}; each node has memory for ${WISH.pages} pages`,
+    '',
+    'Four request sets at the same time, one application process a node:',
+    '',
+  );
+  const tell = (record: CommandRecord): void => {
+    print(recordAsText(record));
+  };
+  const target = (node: DemoNode) => ({ socket: join(paths.run, `${node}.sock`) });
+  const part = await runDemoSets(target, up, tell, signal);
+  const durability = durabilityVerdict(part.summary);
+  print(durability.line);
+  return durability.safe ? part : { ...part, status: part.status || EXIT.failed };
+};
+
+const withoutCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
+  const up = await bringUp(dir, { ...WISH, cachers: 0 });
+  signal.throwIfAborted();
+  print('', 'The same sets without caching daemons (direct mode), on a new disk:');
+  const target = () => ({ server: serverOf(up.config) });
+  return runDemoSets(target, up, () => undefined, signal);
+};
+
+/** Stops what runs in the folder, if it came so far. */
+const takeDown = async (dir: string): Promise<ExitStatus> => {
+  if (readClusterConfig(clusterPaths(dir)) === undefined) return EXIT.ok;
+  const killed = (await bringDown(dir)).filter(({ outcome }) => outcome === 'killed');
+  for (const { name } of killed) print(`${name} did not stop in time and was killed`);
+  return killed.length > 0 ? EXIT.failed : EXIT.ok;
+};
+
+const demo = async (signal: AbortSignal): Promise<ExitStatus> => {
+  const root = mkdtempSync(join(tmpdir(), 'coopfs-demo-'));
+  const [cachedDir, directDir] = [join(root, 'cached'), join(root, 'direct')];
+  let status: ExitStatus = EXIT.ok;
+  try {
+    const cached = await withCachers(cachedDir, signal);
+    status = await takeDown(cachedDir);
+    const direct = await withoutCachers(directDir, signal);
+    print('', 'With caching daemons, and without:', '');
+    print(...sideBySide(cached.summary, direct.summary), '');
+    print(cooperationSentence(cached.summary, direct.summary));
+    status = cached.status || direct.status || status;
+  } finally {
+    const downs = await Promise.all([cachedDir, directDir].map(takeDown));
+    status ||= downs[0] || downs[1] || EXIT.ok;
+    rmSync(root, { recursive: true, force: true });
+  }
+  print('', 'Everything is stopped, nothing is left behind.');
+  return status;
+};
+
+export const demoCommand = (): Command => {
+  const command = new Command('demo').description(
+    'a file server and four caching nodes run request sets, then all is stopped and removed',
+  );
+  withExamples(command, [['coopfs demo', 'takes some seconds; the exit status is that of "run"']]);
+  return runs(command, () => untilInterrupted(demo));
+};

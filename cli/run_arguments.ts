@@ -1,0 +1,134 @@
+/** Does I/O: which nodes run which request sets: the arguments of `coopfs run`, with the sets read. */
+
+import { readFileSync } from 'node:fs';
+import { messageOf } from '../protocol/errors.ts';
+import { isNodeName } from '../protocol/ids.ts';
+import type { Target } from './application_messages.ts';
+import { clusterPaths, requireClusterConfig, UNKNOWN_FILL } from './cluster_config.ts';
+import { UsageError } from './exit_status.ts';
+import { formatHostPort, type HostPort } from './option_values.ts';
+import { parseRequestSet, type Command } from './request_set.ts';
+import type { NodeSet } from './run_sets.ts';
+
+/** Where applications connect, as the options of a command say it: exactly one of the three. */
+export type Place =
+  | { readonly kind: 'dir'; readonly dir: string }
+  | { readonly kind: 'direct'; readonly server: HostPort }
+  | { readonly kind: 'socket'; readonly socket: string };
+
+export interface PlaceOptions {
+  readonly dir: string | undefined;
+  readonly direct: HostPort | undefined;
+  readonly socket: string | undefined;
+}
+
+/**
+ * The place that the options name. A socket from the environment gives way to --dir and --direct.
+ * @throws UsageError if none or more than one is named.
+ */
+export const placeOf = (options: PlaceOptions, socketWasTyped: boolean): Place => {
+  const { dir, direct, socket } = options;
+  const typed = [dir, direct, socketWasTyped ? socket : undefined].filter(
+    (one) => one !== undefined,
+  );
+  if (typed.length > 1)
+    throw new UsageError('--dir, --direct and --socket exclude one another: use one');
+  if (dir !== undefined) return { kind: 'dir', dir };
+  if (direct !== undefined) return { kind: 'direct', server: direct };
+  if (socket !== undefined) return { kind: 'socket', socket };
+  throw new UsageError(
+    'it is not said where: expected --dir DIR, --direct HOST:PORT, --socket PATH or COOPFS_SOCKET',
+  );
+};
+
+interface Assignment {
+  readonly node: string;
+  readonly set: string;
+}
+
+/** "n1=sets/a.txt" taken apart. @throws UsageError. */
+export const parseAssignments = (args: readonly string[]): Assignment[] => {
+  const seen = new Set<string>();
+  return args.map((arg) => {
+    const at = arg.indexOf('=');
+    const node = arg.slice(0, at);
+    const set = arg.slice(at + 1);
+    if (at < 1 || set === '' || !isNodeName(node)) {
+      throw new UsageError(
+        `${JSON.stringify(arg)} is not right: expected NODE=SET, such as n1=a.txt`,
+      );
+    }
+    if (seen.has(node)) throw new UsageError(`${node} has two request sets: expected one a node`);
+    seen.add(node);
+    return { node, set };
+  });
+};
+
+const readSet = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`the request set ${path} cannot be read: ${messageOf(error)}`);
+  }
+};
+
+/** The commands of every set. @throws UsageError that tells all malformed lines of all sets. */
+const readSets = (paths: readonly string[]): (readonly Command[])[] => {
+  const parsed = paths.map((path) => parseRequestSet(readSet(path), path));
+  const errors = parsed.flatMap((set) => (set.ok ? [] : set.errors));
+  if (errors.length > 0) throw new UsageError(errors.join('\n'));
+  return parsed.map((set) => (set.ok ? set.commands : []));
+};
+
+export interface RunPlan {
+  readonly sets: readonly NodeSet[];
+  /** Whom to ask what files hold before the run, and what filled the disk. */
+  readonly reference: { readonly target: Target; readonly fill: string };
+}
+
+const planInDir = (dir: string, assignments: readonly Assignment[]): RunPlan => {
+  const paths = clusterPaths(dir);
+  const config = requireClusterConfig(paths);
+  const names: readonly string[] = config.nodes.map(({ name }) => name);
+  const unknown = assignments.find(({ node }) => !names.includes(node));
+  if (unknown !== undefined) {
+    throw new UsageError(`there is no node ${unknown.node} in ${dir}: it has ${names.join(', ')}`);
+  }
+  const commands = readSets(assignments.map(({ set }) => set));
+  const server = formatHostPort({ host: config.host, port: config.serverPort });
+  return {
+    sets: assignments.map(({ node }, index) => ({
+      node,
+      target: { socket: paths.socket(node as (typeof config.nodes)[number]['name']) },
+      commands: commands[index] ?? [],
+    })),
+    reference: { target: { server }, fill: config.fill },
+  };
+};
+
+/**
+ * What a run shall do. Nothing has been executed when this throws.
+ * @throws UsageError about arguments, or about any line of any set.
+ */
+export const planRun = (place: Place, args: readonly string[]): RunPlan => {
+  if (args.length === 0) throw new UsageError('there is no request set to run');
+  if (place.kind === 'dir') return planInDir(place.dir, parseAssignments(args));
+  if (place.kind === 'socket') {
+    const [path = '', more] = args;
+    if (more !== undefined) {
+      throw new UsageError(
+        `a socket is one node's, which runs one set: ${JSON.stringify(more)} is too much`,
+      );
+    }
+    const target = { socket: place.socket };
+    const commands = readSets([path])[0] ?? [];
+    return { sets: [{ node: 'app', target, commands }], reference: { target, fill: UNKNOWN_FILL } };
+  }
+  const assignments = parseAssignments(args);
+  const target = { server: formatHostPort(place.server) };
+  const commands = readSets(assignments.map(({ set }) => set));
+  return {
+    sets: assignments.map(({ node }, index) => ({ node, target, commands: commands[index] ?? [] })),
+    reference: { target, fill: UNKNOWN_FILL },
+  };
+};

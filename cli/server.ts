@@ -1,0 +1,35 @@
+/** `coopfs server`: the file server, in the foreground. */
+
+import { Command } from 'commander';
+import { startFileServer } from '../fileserver/daemon.ts';
+import { SERVER } from '../protocol/ids.ts';
+import { runs, withExamples } from './action.ts';
+import { announceReady, untilStopped } from './daemon_process.ts';
+import { createLog } from './log.ts';
+import { declareOptions, resolveOptions } from './options.ts';
+
+const NAMES = ['disk', 'listen', 'serverPages', 'openPolicy', 'heartbeat', 'logLevel'] as const;
+
+export const serverCommand = (): Command => {
+  const command = declareOptions(
+    new Command('server').description('run the file server (SIGTERM stops it in order)'),
+    NAMES,
+  );
+  withExamples(command, [
+    ['coopfs server --disk disk.img --listen 127.0.0.1:7000', 'serves the disk'],
+    ['COOPFS_DISK=disk.img COOPFS_LISTEN=127.0.0.1:7000 coopfs server', 'the same'],
+  ]);
+  return runs(command, async () => {
+    const options = resolveOptions(command, NAMES, ['disk', 'listen']);
+    const server = await startFileServer({
+      disk: options.disk,
+      listen: options.listen,
+      openPolicy: options.openPolicy,
+      heartbeatMs: options.heartbeat,
+      cachePages: options.serverPages,
+      log: createLog(SERVER, options.logLevel),
+    });
+    announceReady();
+    return untilStopped(server);
+  });
+};

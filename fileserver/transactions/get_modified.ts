@@ -40,28 +40,21 @@ const invalidate = (server: Server, transaction: GetModified, node: NodeId): voi
   );
 };
 
-/** Asks the next candidate to be the backup; none is left when `backup` stays undefined. */
-const askBackup = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
-  const writer = asker(transaction);
-  const backup = chooseBackup(server, entry, [writer, ...transaction.refused]);
-  transaction.backup = backup;
+/** Asks the chosen node to be the backup. */
+const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const { file, term, backup } = transaction;
   if (backup === undefined) return;
-  const { file, term } = transaction;
-  order(
-    server,
-    transaction,
-    backup,
-    {
-      type: 'prepareBackup',
-      order: orderOf(server, transaction),
-      file,
-      term,
-      owner: writer,
-      version: entry.version,
-    },
-    'backupPrepared',
-  );
+  const role = { term, owner: asker(transaction), version: entry.version } as const;
+  const message = { type: 'prepareBackup', order: orderOf(server, transaction), file, ...role } as const;
+  order(server, transaction, backup, message, 'backupPrepared');
 };
+
+/** The next candidate; undefined when all have refused. */
+const nextBackup = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+): NodeId | undefined => chooseBackup(server, entry, [asker(transaction), ...transaction.refused]);
 
 /** From uncached or shared: a new pair is made; the server's copy is current. */
 const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
@@ -69,9 +62,9 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
   const { file, request } = transaction;
   transaction.version = entry.version;
   transaction.requesterHolds = entry.sharers.has(writer);
-  askBackup(server, entry, transaction);
+  transaction.backup = nextBackup(server, entry, transaction);
   const others = [...entry.sharers].filter((node) => node !== writer);
-  const supplier = others[0];
+  const supplier = others.find((node) => node === transaction.backup) ?? others[0];
   if (!transaction.requesterHolds && supplier === undefined) load(server, transaction);
   if (!transaction.requesterHolds && supplier !== undefined) {
     const message = {
@@ -83,6 +76,7 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
     } as const;
     orderVia(server, transaction, supplier, message, writer, 'received');
   }
+  prepareBackup(server, entry, transaction);
   // The backup's copy stays: it is the one the first write builds on.
   for (const node of others) {
     if (node !== transaction.backup) invalidate(server, transaction, node);
@@ -165,7 +159,8 @@ export const getModifiedAnswered = (
         server.counters.backupsRefused++;
         transaction.refused.push(from);
         if (entry.sharers.has(from)) invalidate(server, transaction, from);
-        askBackup(server, entry, transaction);
+        transaction.backup = nextBackup(server, entry, transaction);
+        prepareBackup(server, entry, transaction);
       } else {
         transaction.backupHolds = message.holds;
       }

@@ -1,0 +1,221 @@
+/** The applications of this node: what each has open, and what it asks for. */
+
+import { FsError } from '../protocol/errors.ts';
+import { FIRST_VERSION, type ClientId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { checkOpen, checkUse, clip, clipWrite, WRITE_MODE } from '../protocol/open_files.ts';
+import type { Operation } from './cached_file.ts';
+import {
+  cachedFile,
+  geometryOf,
+  newRequest,
+  reply,
+  sendToServer,
+  sizeOf,
+  type Application,
+  type Cacher,
+  type Relayed,
+} from './cacher_state.ts';
+import { pump } from './operations.ts';
+import { statusOf } from './status.ts';
+
+/** How many applications may be connected to one cacher. */
+export const APPLICATIONS_LIMIT = 1024;
+/** How many reads and writes of one file may wait. */
+export const OPERATIONS_LIMIT = 4096;
+
+const NO_BYTES = new Uint8Array(0);
+/** A client number is the cacher's incarnation (32 bits) and a count: unique on the volume. */
+const CLIENTS_PER_INCARNATION = 65_536;
+
+const hello = (cacher: Cacher, link: string): void => {
+  if (!cacher.applications.has(link)) {
+    if (cacher.applications.size >= APPLICATIONS_LIMIT) {
+      const message = `${APPLICATIONS_LIMIT} applications are connected already, which is the limit`;
+      const failed = { type: 'failed', request: 0, code: 'EBUSY', message } as const;
+      cacher.commands.push({ do: 'reply', to: link, message: failed });
+      return;
+    }
+    const number =
+      (cacher.options.incarnation % 2 ** 32) * CLIENTS_PER_INCARNATION +
+      (cacher.nextClient++ % CLIENTS_PER_INCARNATION);
+    cacher.applications.set(link, { client: number as ClientId, files: new Map() });
+  }
+  const application = cacher.applications.get(link);
+  if (application === undefined) return;
+  const { client } = application;
+  const { node } = cacher.options;
+  reply(cacher, link, { type: 'welcome', node, client, geometry: geometryOf(cacher) });
+};
+
+/** One message of an application. Whatever is wrong with it is answered, never thrown. */
+export const applicationMessage = (cacher: Cacher, link: string, message: Message): void => {
+  if (message.type === 'hello') {
+    hello(cacher, link);
+    return;
+  }
+  const request = 'request' in message ? message.request : 0;
+  try {
+    const application = cacher.applications.get(link);
+    if (application === undefined)
+      throw new FsError('EPROTO', 'an application must say hello first');
+    perform(cacher, link, application, message);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    const { code, message: text } = error;
+    const failed = { type: 'failed', request, code, message: text } as const;
+    cacher.commands.push({ do: 'reply', to: link, message: failed });
+  }
+};
+
+const perform = (
+  cacher: Cacher,
+  link: string,
+  application: Application,
+  message: Message,
+): void => {
+  switch (message.type) {
+    case 'open':
+      open(cacher, link, application, message);
+      break;
+    case 'read':
+      read(cacher, link, application, message);
+      break;
+    case 'write':
+      write(cacher, link, application, message);
+      break;
+    case 'close':
+      checkUse(application.files, message.file, false);
+      close(cacher, application, message.file);
+      reply(cacher, link, { type: 'closed', request: message.request });
+      break;
+    case 'where':
+      relay(cacher, link, message.request, undefined, { ...message, request: newRequest(cacher) });
+      break;
+    case 'status':
+      reply(cacher, link, statusOf(cacher, message.request));
+      break;
+    default:
+      throw new FsError('EPROTO', `${message.type} is not a request of an application`);
+  }
+};
+
+const open = (
+  cacher: Cacher,
+  link: string,
+  application: Application,
+  message: Message<'open'>,
+): void => {
+  const { request, file, mode } = message;
+  if (cacher.stopping) throw new FsError('ESHUTDOWN', `${cacher.options.node} is stopping`);
+  checkOpen(application.files, geometryOf(cacher), file, mode);
+  application.files.set(file, mode);
+  if (mode === WRITE_MODE && cacher.registration?.openPolicy !== 'share') {
+    const opening = { request: newRequest(cacher), file, client: application.client };
+    relay(cacher, link, request, file, { type: 'openWriter', ...opening });
+    return;
+  }
+  reply(cacher, link, { type: 'opened', request, sizeBytes: sizeOf(cacher) });
+};
+
+/** Asks the server on behalf of an application; the answer is passed on by `relayedAnswer`. */
+const relay = (
+  cacher: Cacher,
+  link: string,
+  request: number,
+  opening: Relayed['opening'],
+  message: Relayed['message'],
+): void => {
+  cacher.relayed.set(message.request, { link, request, opening, message, sentAtMs: cacher.now });
+  if (cacher.admitted) sendToServer(cacher, message);
+};
+
+/** The server's answer to a relayed request. False if it is not for one. */
+export const relayedAnswer = (
+  cacher: Cacher,
+  message: Message<'whereDone' | 'writerOpened' | 'failed'>,
+): boolean => {
+  const relayed = cacher.relayed.get(message.request);
+  if (relayed === undefined) return false;
+  cacher.relayed.delete(message.request);
+  const { link, request, opening } = relayed;
+  if (message.type === 'writerOpened') {
+    reply(cacher, link, { type: 'opened', request, sizeBytes: sizeOf(cacher) });
+    return true;
+  }
+  if (opening !== undefined) cacher.applications.get(link)?.files.delete(opening);
+  reply(cacher, link, { ...message, request });
+  return true;
+};
+
+const read = (
+  cacher: Cacher,
+  link: string,
+  application: Application,
+  message: Message<'read'>,
+): void => {
+  const { request, file, offset } = message;
+  checkUse(application.files, file, false);
+  const length = clip(sizeOf(cacher), offset, message.length);
+  if (length === 0) {
+    const nothing = { bytes: NO_BYTES, source: 'local', version: FIRST_VERSION } as const;
+    reply(cacher, link, { type: 'readDone', request, ...nothing });
+    return;
+  }
+  const place = { link, client: application.client, request, offset, length };
+  queue(cacher, file, { ...place, kind: 'read', bytes: NO_BYTES, missed: false, through: false });
+};
+
+const write = (
+  cacher: Cacher,
+  link: string,
+  application: Application,
+  message: Message<'write'>,
+): void => {
+  const { request, file, offset } = message;
+  checkUse(application.files, file, true);
+  const count = clipWrite(sizeOf(cacher), offset, message.bytes.length);
+  if (count === 0) {
+    const nothing = { count, version: FIRST_VERSION, copies: 0 };
+    reply(cacher, link, { type: 'writeDone', request, ...nothing });
+    return;
+  }
+  const bytes = message.bytes.slice(0, count);
+  const place = { link, client: application.client, request, offset, length: 0 };
+  queue(cacher, file, { ...place, kind: 'write', bytes, missed: false, through: false });
+};
+
+const queue = (cacher: Cacher, file: Message<'read'>['file'], operation: Operation): void => {
+  if (cacher.stopping) throw new FsError('ESHUTDOWN', `${cacher.options.node} is stopping`);
+  const cached = cachedFile(cacher, file);
+  if (cached.operations.length >= OPERATIONS_LIMIT) {
+    throw new FsError('EBUSY', `${OPERATIONS_LIMIT} operations on file ${file} wait already`);
+  }
+  cached.operations.push(operation);
+  pump(cacher, cached);
+};
+
+const close = (cacher: Cacher, application: Application, file: Message<'close'>['file']): void => {
+  const mode = application.files.get(file);
+  application.files.delete(file);
+  if (mode !== WRITE_MODE || cacher.registration?.openPolicy === 'share') return;
+  sendToServer(cacher, { type: 'closeWriter', file, client: application.client });
+};
+
+/** An application is gone: what it has open is closed, what it waits for is forgotten. */
+export const applicationClosed = (cacher: Cacher, link: string): void => {
+  const application = cacher.applications.get(link);
+  if (application === undefined) return;
+  for (const file of [...application.files.keys()]) {
+    close(cacher, application, file);
+    const cached = cacher.files.get(file);
+    if (cached === undefined) continue;
+    // A write that is with the server or the backup goes on; it may have happened already.
+    const started = cached.want?.operation;
+    cached.operations = cached.operations.filter(
+      (operation) => operation.link !== link || (operation === started && operation.through),
+    );
+    pump(cacher, cached);
+  }
+  cacher.applications.delete(link);
+};

@@ -1,0 +1,376 @@
+/**
+ * The cacher without I/O: messages of the server, of peers and of applications go in, and time;
+ * commands come out. The shell (daemon.ts), the simulator and tests drive it alike.
+ */
+
+import { SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { applicationClosed, applicationMessage, relayedAnswer } from './applications.ts';
+import { backupAck, backupRefused, backupWrite, sendWrite } from './backup_writes.ts';
+import type { CachedFile } from './cached_file.ts';
+import {
+  cachedFile,
+  log,
+  sendToServer,
+  sizeOf,
+  type Cacher,
+  type CacherCommand,
+  type CacherOptions,
+} from './cacher_state.ts';
+import {
+  pump,
+  pumpWaiting,
+  readThroughDone,
+  requestFailed,
+  writeThroughDone,
+} from './operations.ts';
+import * as orders from './orders.ts';
+import { evict, releasePages } from './pages.ts';
+import {
+  DEFAULT_TICK_MS,
+  heartbeatAck,
+  members,
+  registered,
+  serverDown,
+  serverUp,
+  tick,
+} from './registration.ts';
+import { move } from './cached_file.ts';
+
+/** How long an orderly stop may take before the cacher goes with what it could not hand over. */
+export const STOP_LIMIT_MS = 10_000;
+
+export const newCacher = (options: CacherOptions, now: number): Cacher => ({
+  options,
+  now,
+  registration: undefined,
+  admitted: false,
+  refused: false,
+  serverUp: false,
+  members: [],
+  stopping: false,
+  leaveSent: false,
+  stopped: false,
+  stopDeadlineMs: Infinity,
+  files: new Map(),
+  freePages: options.pages,
+  waitingForPages: [],
+  applications: new Map(),
+  relayed: new Map(),
+  nextRequest: 1,
+  nextClient: 1,
+  nextTickMs: now + DEFAULT_TICK_MS,
+  heartbeats: 0,
+  lastAckMs: now,
+  counters: {
+    reads: 0,
+    readsLocal: 0,
+    readsPeer: 0,
+    readsServer: 0,
+    readsDisk: 0,
+    readsThrough: 0,
+    writes: 0,
+    writesTwoMemories: 0,
+    writesDisk: 0,
+    evictionsClean: 0,
+    evictionsWrittenBack: 0,
+    recirculated: 0,
+    backupsRefused: 0,
+  },
+  commands: [],
+});
+
+/** A link to the server or to another cacher is up, for the first time or again. */
+export const handlePeerUp = (cacher: Cacher, peer: NodeId, now: number): void => {
+  cacher.now = now;
+  if (peer === SERVER) serverUp(cacher);
+  for (const cached of cacher.files.values()) {
+    if (cached.backup === peer && cached.write !== undefined) sendWrite(cacher, cached);
+  }
+  afterEvent(cacher);
+};
+
+export const handlePeerDown = (cacher: Cacher, peer: NodeId, now: number): void => {
+  cacher.now = now;
+  if (peer === SERVER) serverDown(cacher);
+  afterEvent(cacher);
+};
+
+/** One message of the file server or of another cacher. */
+export const handleMessage = (
+  cacher: Cacher,
+  from: NodeId,
+  message: Message,
+  now: number,
+): void => {
+  cacher.now = now;
+  const outside =
+    'file' in message &&
+    message.file >= (cacher.registration?.geometry.files ?? 0) &&
+    message.type !== 'whereDone';
+  if (outside) {
+    log(
+      cacher,
+      'warn',
+      `${message.type} of ${from} names file ${message.file}, which does not exist`,
+    );
+  } else if (!isCurrent(cacher, message)) {
+    log(cacher, 'info', `${message.type} of ${from} is of another epoch: dropped`);
+  } else if (from === SERVER) {
+    fromServer(cacher, message);
+  } else {
+    fromPeer(cacher, from, message);
+  }
+  afterEvent(cacher);
+};
+
+/** Orders of an earlier epoch are void (rule 7). */
+const isCurrent = (cacher: Cacher, message: Message): boolean =>
+  !('order' in message) || message.order.epoch === cacher.registration?.epoch;
+
+const fromPeer = (cacher: Cacher, from: NodeId, message: Message): void => {
+  switch (message.type) {
+    case 'data':
+      fileMessage(cacher, message, orders.data);
+      break;
+    case 'backupWrite': {
+      const cached = backupWrite(cacher, from, message);
+      if (cached !== undefined) pump(cacher, cached);
+      break;
+    }
+    case 'backupAck': {
+      const cached = backupAck(cacher, from, message);
+      if (cached !== undefined) pump(cacher, cached);
+      break;
+    }
+    case 'backupRefused':
+      backupRefused(cacher, from, message);
+      break;
+    default:
+      log(cacher, 'warn', `${message.type} of ${from} is not for a cacher: dropped`);
+  }
+};
+
+const fromServer = (cacher: Cacher, message: Message): void => {
+  switch (message.type) {
+    case 'registered':
+      registered(cacher, message);
+      for (const cached of cacher.files.values()) pump(cacher, cached);
+      break;
+    case 'registrationRefused':
+      cacher.refused = true;
+      cacher.commands.push({ do: 'refused', code: message.code, text: message.message });
+      break;
+    case 'members':
+      members(cacher, message.members);
+      break;
+    case 'heartbeatAck':
+      heartbeatAck(cacher, message);
+      break;
+    case 'left':
+      stopNow(cacher);
+      break;
+    case 'whereDone':
+    case 'writerOpened':
+      relayedAnswer(cacher, message);
+      break;
+    case 'failed':
+      if (!relayedAnswer(cacher, message)) failed(cacher, message);
+      break;
+    default:
+      if (!answer(cacher, message) && !order(cacher, message)) {
+        log(cacher, 'warn', `${message.type} of the server is not for a cacher: dropped`);
+      }
+  }
+};
+
+/** Final answers to this cacher's requests. False if the message is none. */
+const answer = (cacher: Cacher, message: Message): boolean => {
+  switch (message.type) {
+    case 'writtenBack':
+    case 'recirculateRefused':
+    case 'alreadyHeld':
+      fileMessage(cacher, message, requestOver);
+      return true;
+    case 'readThroughDone':
+      fileMessage(cacher, message, readThroughDone);
+      return true;
+    case 'writeThroughDone':
+      fileMessage(cacher, message, keepWritten);
+      return true;
+    case 'noBackup':
+      fileMessage(cacher, message, orders.noBackup);
+      return true;
+    default:
+      return false;
+  }
+};
+
+/** Orders, and the data and grants that requests lead to. False if the message is none. */
+const order = (cacher: Cacher, message: Message): boolean => {
+  switch (message.type) {
+    case 'forward':
+    case 'freeze':
+    case 'collect':
+    case 'readOnce':
+      fileMessage(cacher, message, (_, cached) => {
+        orders.defer(cached, message);
+      });
+      return true;
+    case 'invalidate':
+      fileMessage(cacher, message, orders.invalidate);
+      return true;
+    case 'drop':
+      fileMessage(cacher, message, orders.drop);
+      return true;
+    case 'prepareBackup':
+      fileMessage(cacher, message, orders.prepareBackup);
+      return true;
+    case 'grant':
+      fileMessage(cacher, message, orders.grant);
+      return true;
+    case 'clean':
+      fileMessage(cacher, message, orders.clean);
+      return true;
+    case 'expect':
+      fileMessage(cacher, message, orders.expect);
+      return true;
+    case 'data':
+      fileMessage(cacher, message, orders.data);
+      return true;
+    default:
+      return false;
+  }
+};
+
+/** Hands a message to the file it is about; then the file goes on as far as it can. */
+const fileMessage = <M extends Message & { readonly file: FileNumber }>(
+  cacher: Cacher,
+  message: M,
+  handle: (cacher: Cacher, cached: CachedFile, message: M) => void,
+): void => {
+  const cached = cachedFile(cacher, message.file);
+  handle(cacher, cached, message);
+  pump(cacher, cached);
+  tidy(cacher, cached);
+};
+
+/** A request ended without contents. */
+const requestOver = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'writtenBack' | 'recirculateRefused' | 'alreadyHeld'>,
+): void => {
+  if (cached.want?.message.request !== message.request) return;
+  const type = cached.want.message.type;
+  cached.want = undefined;
+  // Nobody has room for a last copy: it goes, unless somebody here wants it again.
+  const unwanted = cached.copy === 'shared' && cached.operations.length === 0;
+  if (type === 'recirculate' && unwanted) evict(cacher, cached);
+};
+
+/** A write went to the disk; the writer that kept pages has the new contents as a clean copy. */
+const keepWritten = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'writeThroughDone'>,
+): void => {
+  if (writeThroughDone(cacher, cached, message) === undefined) return;
+  if (cached.pages === 0 || cached.copy !== 'invalid') return;
+  if (message.bytes.length !== sizeOf(cacher)) return;
+  move(cached, 'kept');
+  cached.bytes = message.bytes.slice();
+  cached.version = message.version;
+  cached.outcomes = message.outcomes;
+  cached.copies = 1;
+  cached.lastUsedMs = cacher.now;
+};
+
+const failed = (cacher: Cacher, message: Message<'failed'>): void => {
+  for (const cached of cacher.files.values()) {
+    if (cached.want?.message.request !== message.request) continue;
+    requestFailed(cacher, cached, message);
+    pump(cacher, cached);
+    tidy(cacher, cached);
+    return;
+  }
+};
+
+/** Pages kept for contents that will not come any more are given back. */
+const tidy = (cacher: Cacher, cached: CachedFile): void => {
+  if (cached.copy !== 'invalid') return;
+  if (cached.pages > 0 && cached.want === undefined && cached.operations.length === 0) {
+    releasePages(cacher, cached);
+  }
+  const unused = cached.pages === 0 && cached.want === undefined && cached.operations.length === 0;
+  if (unused && cached.term === 0) cacher.files.delete(cached.file);
+};
+
+/** One message of an application on this node. */
+export const handleApplication = (
+  cacher: Cacher,
+  link: string,
+  message: Message,
+  now: number,
+): void => {
+  cacher.now = now;
+  applicationMessage(cacher, link, message);
+  afterEvent(cacher);
+};
+
+export const handleApplicationClosed = (cacher: Cacher, link: string, now: number): void => {
+  cacher.now = now;
+  applicationClosed(cacher, link);
+  afterEvent(cacher);
+};
+
+/** Finishes what the applications have begun, hands every dirty file over, then stops. */
+export const handleStop = (cacher: Cacher, now: number): void => {
+  cacher.now = now;
+  if (!cacher.stopping) {
+    cacher.stopping = true;
+    cacher.stopDeadlineMs = now + STOP_LIMIT_MS;
+  }
+  afterEvent(cacher);
+};
+
+export const handleTimeout = (cacher: Cacher, now: number): void => {
+  cacher.now = now;
+  if (now >= cacher.nextTickMs) tick(cacher);
+  afterEvent(cacher);
+};
+
+/** When `handleTimeout` is due, in the caller's clock. */
+export const nextTimeout = (cacher: Cacher): number =>
+  Math.min(cacher.nextTickMs, cacher.stopDeadlineMs);
+
+const stopNow = (cacher: Cacher): void => {
+  if (cacher.stopped) return;
+  cacher.stopped = true;
+  cacher.stopDeadlineMs = Infinity;
+  cacher.commands.push({ do: 'stop' });
+};
+
+const isBusy = (cacher: Cacher): boolean => {
+  for (const { operations, write } of cacher.files.values()) {
+    if (operations.length > 0 || write !== undefined) return true;
+  }
+  return false;
+};
+
+const afterEvent = (cacher: Cacher): void => {
+  pumpWaiting(cacher);
+  if (!cacher.stopping || cacher.stopped) return;
+  if (cacher.registration === undefined) {
+    stopNow(cacher);
+  } else if (cacher.now >= cacher.stopDeadlineMs) {
+    log(cacher, 'warn', 'stopping before everything could be handed over');
+    stopNow(cacher);
+  } else if (!cacher.leaveSent && !isBusy(cacher)) {
+    cacher.leaveSent = true;
+    if (cacher.admitted) sendToServer(cacher, { type: 'leave' });
+  }
+};
+
+/** The next command for the shell; undefined when there is none. */
+export const pollCommand = (cacher: Cacher): CacherCommand | undefined => cacher.commands.shift();

@@ -1,0 +1,99 @@
+/** The states of a cacher's copy of one file and what moves it (docs/coherence.md shows this table). */
+
+export type CopyState =
+  /** No copy. */
+  | 'invalid'
+  /** Pages are kept for a last copy that another cacher is about to hand over. */
+  | 'expecting'
+  /** A clean copy, readable. */
+  | 'shared'
+  /** Contents received ahead of a grant; not readable yet. */
+  | 'arriving'
+  /** Owner, exclusive but for the backup. */
+  | 'modified'
+  /** Owner; others may read. */
+  | 'owned'
+  /** Owner, whose contents are on their way to the disk; readable, not writable. */
+  | 'writing-back'
+  /** Chosen as backup, pages kept, contents not here yet; not readable. */
+  | 'reserved'
+  /** The second copy of a dirty file; readable by this node's applications. */
+  | 'backup'
+  /** Dirty contents under a term that has ended; kept until told to drop them, not readable. */
+  | 'frozen';
+
+export type CopyEvent =
+  | 'data'
+  | 'data-ahead-of-grant'
+  | 'grant'
+  | 'no-backup'
+  | 'kept'
+  | 'expect'
+  | 'prepare-backup'
+  | 'backup-write'
+  | 'forward'
+  | 'freeze-as-backup'
+  | 'freeze'
+  | 'collect'
+  | 'clean'
+  | 'drop'
+  | 'invalidate'
+  | 'evict'
+  /** The file server was started anew: clean copies are not known to it. */
+  | 'new-epoch';
+
+export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, CopyState>>>> = {
+  invalid: {
+    data: 'shared',
+    'data-ahead-of-grant': 'arriving',
+    grant: 'modified',
+    kept: 'shared',
+    expect: 'expecting',
+    'prepare-backup': 'reserved',
+  },
+  expecting: { data: 'shared', invalidate: 'invalid', 'new-epoch': 'invalid' },
+  shared: {
+    grant: 'modified',
+    'prepare-backup': 'backup',
+    drop: 'invalid',
+    invalidate: 'invalid',
+    evict: 'invalid',
+    'new-epoch': 'invalid',
+  },
+  arriving: { grant: 'modified', 'no-backup': 'shared', 'new-epoch': 'invalid' },
+  modified: {
+    forward: 'owned',
+    'freeze-as-backup': 'backup',
+    freeze: 'frozen',
+    collect: 'writing-back',
+  },
+  owned: {
+    grant: 'modified',
+    forward: 'owned',
+    'freeze-as-backup': 'backup',
+    freeze: 'frozen',
+    collect: 'writing-back',
+  },
+  'writing-back': { clean: 'shared' },
+  reserved: { 'backup-write': 'backup', invalidate: 'invalid' },
+  backup: { 'backup-write': 'backup', grant: 'modified', freeze: 'frozen', clean: 'shared' },
+  frozen: { drop: 'invalid' },
+};
+
+/** States whose contents an application of this node may read. */
+export const READABLE: ReadonlySet<CopyState> = new Set<CopyState>([
+  'shared',
+  'modified',
+  'owned',
+  'writing-back',
+  'backup',
+]);
+
+/** States whose contents may exist nowhere but here and at one other node. */
+export const DIRTY: ReadonlySet<CopyState> = new Set<CopyState>([
+  'modified',
+  'owned',
+  'writing-back',
+  'backup',
+  'frozen',
+]);

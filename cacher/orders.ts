@@ -1,0 +1,283 @@
+/**
+ * What the file server orders this cacher to do with its copies. Every order may come twice, after a
+ * link broke; the second time it is answered again (rule 16).
+ */
+
+import { assert } from '../protocol/assert.ts';
+import { compareOrders, compareVersions, type NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import { clip } from '../protocol/open_files.ts';
+import { startSync, startWrite } from './backup_writes.ts';
+import { isOwner, move, type CachedFile, type DeferredOrder } from './cached_file.ts';
+import { log, sendToPeer, sendToServer, type Cacher } from './cacher_state.ts';
+import { releasePages, reserveAtOnce } from './pages.ts';
+
+/** An order for an owner waits for the write that is on its way; the caller pumps the file. */
+export const defer = (cached: CachedFile, order: DeferredOrder): void => {
+  const here = cached.orders.some((each) => compareOrders(each.order, order.order) === 0);
+  if (!here) cached.orders.push(order);
+};
+
+/** Carries out an order that had to wait. */
+export const execute = (cacher: Cacher, cached: CachedFile, order: DeferredOrder): void => {
+  switch (order.type) {
+    case 'forward':
+      forward(cacher, cached, order);
+      break;
+    case 'freeze':
+      freeze(cacher, cached, order);
+      break;
+    case 'collect':
+      collect(cacher, cached, order);
+      break;
+    case 'readOnce':
+      readOnce(cacher, cached, order);
+      break;
+    default:
+      order satisfies never;
+  }
+};
+
+const sendData = (
+  cacher: Cacher,
+  cached: CachedFile,
+  to: NodeId,
+  order: Message<'data'>['order'],
+  request: number,
+): void => {
+  const { file, version, bytes, outcomes } = cached;
+  const copies = Math.max(2, cached.copies + 1);
+  cached.copies = copies;
+  const contents = { version, bytes, outcomes, source: 'peer', copies } as const;
+  sendToPeer(cacher, to, { type: 'data', order, file, request, ...contents });
+};
+
+/** Hands the contents to another cacher: three hops, the last of them from here (rule 6). */
+const forward = (cacher: Cacher, cached: CachedFile, message: Message<'forward'>): void => {
+  const { order, file, to, request } = message;
+  if (isOwner(cached)) {
+    // Others may read from now on, so writing needs the server's leave again.
+    if (cached.copy !== 'writing-back') move(cached, 'forward');
+  } else if (cached.copy !== 'shared') {
+    sendToServer(cacher, { type: 'forwardFailed', order, file });
+    return;
+  }
+  sendData(cacher, cached, to, order, request);
+  // A last copy that moves on takes its count of chances with it, in the order to expect it.
+  if (request === 0) cached.copies = 1;
+};
+
+/** Stops serving and acknowledging under the old term (rule 8). */
+const freeze = (cacher: Cacher, cached: CachedFile, message: Message<'freeze'>): void => {
+  const { order, file, term, newOwner, request } = message;
+  const again = cached.term >= term;
+  if (!again) {
+    assert(isOwner(cached) || cached.copy === 'backup', `file ${file}: freeze when ${cached.copy}`);
+    move(cached, message.backup ? 'freeze-as-backup' : 'freeze');
+    cached.term = term;
+    cached.owner = message.backup ? newOwner : undefined;
+    cached.backup = undefined;
+    cached.backupVersion = undefined;
+  }
+  if (message.forward && newOwner !== undefined) sendData(cacher, cached, newOwner, order, request);
+  const { version, outcomes } = cached;
+  const bytes = message.report ? cached.bytes : new Uint8Array(0);
+  sendToServer(cacher, { type: 'frozen', order, file, version, bytes, outcomes });
+};
+
+/** Gives the server the contents for the disk and stops writing until it has them (rule 11). */
+const collect = (cacher: Cacher, cached: CachedFile, message: Message<'collect'>): void => {
+  const { order, file } = message;
+  if (!isOwner(cached)) return;
+  if (cached.copy !== 'writing-back') move(cached, 'collect');
+  const { version, bytes, outcomes } = cached;
+  sendToServer(cacher, { type: 'collected', order, file, version, bytes, outcomes });
+};
+
+const readOnce = (cacher: Cacher, cached: CachedFile, message: Message<'readOnce'>): void => {
+  const { order, file, offset, length } = message;
+  if (!isOwner(cached)) return;
+  const count = clip(cached.bytes.length, offset, length);
+  // A copy: the next write may change the contents before this is encoded.
+  const bytes = cached.bytes.slice(offset, offset + count);
+  sendToServer(cacher, { type: 'readOnceDone', order, file, version: cached.version, bytes });
+};
+
+/** Gives a clean copy up, or the pages kept for one. */
+export const invalidate = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'invalidate'>,
+): void => {
+  const { order, file } = message;
+  const { copy } = cached;
+  if (copy === 'shared' || copy === 'expecting' || copy === 'reserved') {
+    move(cached, 'invalidate');
+    releasePages(cacher, cached);
+  } else if (copy !== 'invalid') {
+    log(cacher, 'warn', `file ${file}: an order to invalidate what is ${copy}: kept`);
+  }
+  sendToServer(cacher, { type: 'invalidated', order, file });
+};
+
+/** Gives up a frozen copy, or a last copy that another node has now. */
+export const drop = (cacher: Cacher, cached: CachedFile, message: Message<'drop'>): void => {
+  const { order, file } = message;
+  if (cached.copy === 'shared' && cached.want?.message.type === 'recirculate') {
+    cacher.counters.recirculated++;
+    cached.want = undefined;
+  }
+  if (cached.copy === 'frozen' || cached.copy === 'shared') {
+    move(cached, 'drop');
+    releasePages(cacher, cached);
+  }
+  sendToServer(cacher, { type: 'dropped', order, file });
+};
+
+/** This node is to keep the second copy of a file: at once, or not at all (rule 12). */
+export const prepareBackup = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'prepareBackup'>,
+): void => {
+  const { order, file, term, owner, version } = message;
+  const answer = (full: boolean): void => {
+    const holds = cached.copy === 'backup';
+    if (full) cacher.counters.backupsRefused++;
+    sendToServer(cacher, { type: 'backupPrepared', order, file, full, holds });
+  };
+  if ((cached.copy === 'reserved' || cached.copy === 'backup') && cached.term === term) {
+    answer(false);
+    return;
+  }
+  const possible = cached.copy === 'invalid' || cached.copy === 'shared';
+  if (cacher.stopping || !possible || !reserveAtOnce(cacher, cached, true)) {
+    answer(true);
+    return;
+  }
+  const same = compareVersions(cached.version, version) === 0;
+  assert(cached.copy !== 'shared' || same, `file ${file}: a clean copy of another version`);
+  move(cached, 'prepare-backup');
+  cached.term = term;
+  cached.owner = owner;
+  cached.lastUsedMs = cacher.now;
+  answer(false);
+};
+
+/** This node may write; it makes one write at once, before any order (rule 14). */
+export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'grant'>): void => {
+  const { order, file, request, term, version } = message;
+  const granted = { type: 'granted', order, file } as const;
+  if (isOwner(cached) && cached.term === term && cached.copy === 'modified') {
+    sendToServer(cacher, granted);
+    return;
+  }
+  const { want } = cached;
+  if (want?.message.type !== 'getModified' || want.message.request !== request) {
+    log(cacher, 'warn', `file ${file}: a grant that was not asked for`);
+    return;
+  }
+  cached.want = undefined;
+  if (message.bytes.length > 0) {
+    cached.bytes = message.bytes.slice();
+    cached.outcomes = message.outcomes;
+    cached.version = version;
+    cached.source = message.source;
+  }
+  move(cached, 'grant');
+  assert(cached.bytes.length > 0, `file ${file}: granted without contents`);
+  cached.term = term;
+  cached.owner = undefined;
+  cached.backup = message.backup;
+  cached.backupVersion = message.backupHolds ? cached.version : undefined;
+  cached.dirtySinceMs ??= cacher.now;
+  sendToServer(cacher, granted);
+  const operation = cached.operations[0];
+  if (operation?.kind === 'write') {
+    cached.operations.shift();
+    startWrite(cacher, cached, operation);
+  } else if (!message.backupHolds) {
+    // Whoever wanted to write is gone; the backup must hold the file all the same.
+    startSync(cacher, cached);
+  }
+};
+
+/** The disk has the file: the copy is clean. */
+export const clean = (cacher: Cacher, cached: CachedFile, message: Message<'clean'>): void => {
+  const { order, file, version, copies } = message;
+  if (cached.copy === 'writing-back' || cached.copy === 'backup') {
+    const same = compareVersions(cached.version, version) === 0;
+    assert(same, `file ${file}: ${cached.copy} of another version than the disk's`);
+    move(cached, 'clean');
+    cached.copies = copies;
+  }
+  sendToServer(cacher, { type: 'cleaned', order, file });
+};
+
+/** Another node's last copy is coming here, if there is room without giving up a last copy. */
+export const expect = (cacher: Cacher, cached: CachedFile, message: Message<'expect'>): void => {
+  const { order, file, chances } = message;
+  const again = cached.copy === 'expecting' && cached.expected?.sequence === order.sequence;
+  const free = cached.copy === 'invalid' && cached.want === undefined && !cacher.stopping;
+  const accepted = again || (free && reserveAtOnce(cacher, cached, false));
+  if (accepted && !again) {
+    move(cached, 'expect');
+    cached.expected = order;
+    cached.chances = chances + 1;
+  }
+  sendToServer(cacher, { type: 'expected', order, file, accepted });
+};
+
+/** Contents arrive. They are installed only for a live request, or an expected order (rule 7). */
+export const data = (cacher: Cacher, cached: CachedFile, message: Message<'data'>): void => {
+  const { order, file, request } = message;
+  const want = cached.want?.message;
+  const { expected } = cached;
+  const isExpected =
+    cached.copy === 'expecting' &&
+    request === 0 &&
+    expected !== undefined &&
+    compareOrders(expected, order) === 0;
+  if (isExpected) {
+    install(cacher, cached, message, 'data');
+  } else if (want?.request === request && cached.copy === 'invalid') {
+    if (want.type === 'getShared') {
+      cached.want = undefined;
+      install(cacher, cached, message, 'data');
+    } else if (want.type === 'getModified') {
+      install(cacher, cached, message, 'data-ahead-of-grant');
+    }
+  }
+  // What is not installed was answered before: only the confirmation was lost.
+  sendToServer(cacher, { type: 'received', order, file });
+};
+
+const install = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'data'>,
+  event: 'data' | 'data-ahead-of-grant',
+): void => {
+  move(cached, event);
+  cached.bytes = message.bytes.slice();
+  cached.version = message.version;
+  cached.outcomes = message.outcomes;
+  cached.source = message.source;
+  cached.copies = message.copies;
+  cached.expected = undefined;
+  cached.lastUsedMs = cacher.now;
+};
+
+/** The first hop of a write that is granted: no node has room for a second copy (rule 5). */
+export const noBackup = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'noBackup'>,
+): void => {
+  const { want } = cached;
+  if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
+  cached.want = undefined;
+  if (cached.copy === 'arriving') move(cached, 'no-backup');
+  if (want.operation !== undefined) want.operation.through = true;
+  if (cached.copy === 'invalid' && cached.operations.length === 0) releasePages(cacher, cached);
+};

@@ -1,7 +1,6 @@
 /** `coopfs cacher`: the caching daemon of one node, in the foreground. */
 
 import { Command } from 'commander';
-import { startCacher } from '../cacher/daemon.ts';
 import { runs, withExamples } from './action.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
 import { createLog } from './log.ts';
@@ -32,6 +31,8 @@ export const cacherCommand = (): Command => {
   ]);
   return runs(command, async () => {
     const options = resolveOptions(command, NAMES, ['node', 'server', 'listen', 'socket']);
+    // Loaded here, so that the other commands start without it.
+    const { startCacher } = await import('../cacher/daemon.ts');
     const cacher = await startCacher({
       node: options.node,
       server: options.server,

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { FsError } from '../protocol/errors.ts';
 import { SERVER, type Geometry, type NodeId } from '../protocol/ids.ts';
-import { formatImage } from '../fileserver/disk/image_file.ts';
+import { checkImage, formatImage } from '../fileserver/disk/image_file.ts';
 import {
   PATTERN_FILL,
   UNKNOWN_FILL,
@@ -83,7 +83,11 @@ const portsFor = async (
   );
 };
 
-const newConfig = async (wish: ClusterWish, diskExists: boolean): Promise<ClusterConfig> => {
+const newConfig = async (
+  wish: ClusterWish,
+  disk: string,
+  diskExists: boolean,
+): Promise<ClusterConfig> => {
   const [serverPort = 0, ...ports] = await portsFor(wish.basePort, 0, wish.cachers + 1);
   const names = freeNodeNames([], wish.cachers);
   return {
@@ -95,7 +99,7 @@ const newConfig = async (wish: ClusterWish, diskExists: boolean): Promise<Cluste
     writebackIntervalMs: wish.writebackIntervalMs,
     logLevel: wish.logLevel,
     basePort: wish.basePort,
-    geometry: wish.geometry,
+    geometry: (diskExists ? (await checkImage(disk)).geometry : undefined) ?? wish.geometry,
     fill: diskExists ? UNKNOWN_FILL : (wish.fill ?? PATTERN_FILL),
     nodes: names.map((name, index) => ({ name, port: ports[index] ?? 0, pages: wish.pages })),
   };
@@ -171,7 +175,7 @@ export const bringUp = async (dir: string, wish: ClusterWish): Promise<UpReport>
   checkSocketPaths(paths, readClusterConfig(paths)?.nodes ?? wishedNodes);
   return withClusterLock(paths, async () => {
     const diskExists = existsSync(paths.disk);
-    const before = readClusterConfig(paths) ?? (await newConfig(wish, diskExists));
+    const before = readClusterConfig(paths) ?? (await newConfig(wish, paths.disk, diskExists));
     const config = await withUsablePorts(paths, before);
     if (!diskExists) {
       const fill = config.fill.length === 1 ? config.fill : undefined;

@@ -17,7 +17,7 @@ export interface CommandRecord {
   readonly mode?: number;
   /** Bytes that were read or written. */
   readonly bytes?: number;
-  /** What was read; or the bytes of the written string that fitted in the file. */
+  /** What was read; or what was written: the part that fitted, or all that a failed write tried. */
   readonly data?: Uint8Array;
   /** The command did what it should: it succeeded, or failed as its `expect-error` says. */
   readonly ok: boolean;

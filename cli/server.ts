@@ -1,7 +1,6 @@
 /** `coopfs server`: the file server, in the foreground. */
 
 import { Command } from 'commander';
-import { startFileServer } from '../fileserver/daemon.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
@@ -21,6 +20,8 @@ export const serverCommand = (): Command => {
   ]);
   return runs(command, async () => {
     const options = resolveOptions(command, NAMES, ['disk', 'listen']);
+    // Loaded here, so that the other commands start without it.
+    const { startFileServer } = await import('../fileserver/daemon.ts');
     const server = await startFileServer({
       disk: options.disk,
       listen: options.listen,

@@ -132,6 +132,8 @@ export const runSet = async (
       outcome = await execute(command, surroundings);
     } catch (thrown) {
       failure = { thrown };
+      // Whether it was applied may be unknown: the check needs what would have been.
+      if (command.name === 'write') outcome = { data: command.bytes };
     }
     const endNs = surroundings.nowNs();
     const verdict =

@@ -1,0 +1,211 @@
+import { expect } from 'chai';
+import type { CommitRecord, FileMeta } from '../../../fileserver/disk/disk_core.ts';
+import { fillContents } from '../../../fileserver/disk/fill.ts';
+import { fileSizeBytes, FIRST_VERSION } from '../../../protocol/ids.ts';
+import { client, DiskRun, file, node, SMALL, SMALL_JOURNAL_BYTES } from './disk_run.ts';
+import type { Random } from './fake_disk.ts';
+import { FakeDisk, pick, randomOf } from './fake_disk.ts';
+
+const SEEDS = 700;
+const LIVES = 3;
+const SIZE_BYTES = fileSizeBytes(SMALL);
+
+interface FileState extends FileMeta {
+  readonly bytes: Uint8Array;
+}
+interface Snapshot {
+  readonly files: readonly FileState[];
+  readonly clusterEpoch: number;
+  readonly longestLeaseMs: number;
+}
+
+const FORMATTED: Snapshot = {
+  files: Array.from({ length: SMALL.files }, (_, number) => ({
+    version: FIRST_VERSION,
+    mark: undefined,
+    outcomes: [],
+    bytes: fillContents(number, SIZE_BYTES),
+  })),
+  clusterEpoch: 0,
+  longestLeaseMs: 0,
+};
+
+const after = (snapshot: Snapshot, records: readonly CommitRecord[]): Snapshot => {
+  const files = [...snapshot.files];
+  let { clusterEpoch, longestLeaseMs } = snapshot;
+  for (const record of records) {
+    if (record.kind === 'epoch') ({ clusterEpoch, longestLeaseMs } = record);
+    else if (record.kind === 'mark') {
+      files[record.file] = { ...files[record.file]!, mark: record.mark };
+    } else {
+      const { version, outcomes, bytes } = record;
+      files[record.file] = { version, outcomes, bytes, mark: undefined };
+    }
+  }
+  return { files, clusterEpoch, longestLeaseMs };
+};
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, at) => byte === b[at]);
+
+const sameFile = (a: FileState, b: FileState): boolean =>
+  sameBytes(a.bytes, b.bytes) &&
+  JSON.stringify([a.version, a.mark ?? 0, a.outcomes]) ===
+    JSON.stringify([b.version, b.mark ?? 0, b.outcomes]);
+
+/** One server on one disk, over several lives; `history[k]` is the volume after k commits. */
+class World {
+  readonly disk: FakeDisk;
+  readonly random: Random;
+  history: Snapshot[] = [FORMATTED];
+  committed = 0;
+  #unique = 0;
+  crashes = 0;
+  replayed = 0;
+
+  constructor(seed: number) {
+    this.random = randomOf(seed);
+    this.disk = FakeDisk.formatted(SMALL, seed, { journalBytes: SMALL_JOURNAL_BYTES });
+  }
+
+  #randomRecord(): CommitRecord {
+    const unique = ++this.#unique;
+    const number = file(pick(this.random, SMALL.files));
+    const kind = this.random();
+    if (kind < 0.1) return { kind: 'epoch', clusterEpoch: unique, longestLeaseMs: unique * 1.5 };
+    const version = { term: unique, counter: unique + 2 ** 40 };
+    if (kind < 0.5) {
+      const owner = node(`n${pick(this.random, 5)}`);
+      const backup = node(`n${pick(this.random, 5)}`);
+      return { kind: 'mark', file: number, mark: { term: unique, owner, backup } };
+    }
+    const bytes = new Uint8Array(SIZE_BYTES).map(
+      (_, at) => (unique * 31 + at * (unique | 1)) & 255,
+    );
+    const outcomes = Array.from({ length: pick(this.random, 9) }, (_, index) => ({
+      client: client(2 ** 45 + unique),
+      operation: index,
+      count: unique,
+    }));
+    return { kind: 'contents', file: number, version, bytes, outcomes };
+  }
+
+  commit(run: DiskRun): void {
+    const records = Array.from({ length: 1 + pick(this.random, 3) }, () => this.#randomRecord());
+    run.core.commit(this.history.length, records);
+    this.history.push(after(this.history.at(-1)!, records));
+  }
+
+  /** Commits and reads until the crash, checking every answer. */
+  live(run: DiskRun, steps: number): void {
+    const reads = new Map<number, { file: number; since: number }>();
+    let nextRead = 1_000_000;
+    for (let step = 0; step < steps; step++) {
+      if (this.random() < 0.3) this.commit(run);
+      if (this.random() < 0.15) {
+        const number = pick(this.random, SMALL.files);
+        reads.set(nextRead, { file: number, since: this.committed });
+        run.core.readFile(nextRead++, file(number));
+      }
+      run.step();
+      for (const event of run.events.splice(0)) {
+        if (event.type === 'committed') {
+          expect(event.token, 'commits are answered in order').to.equal(++this.committed);
+        } else if (event.type === 'file') {
+          const read = reads.get(event.token)!;
+          const allowed = this.history.slice(read.since, this.committed + 1);
+          const found = allowed.some(({ files }) =>
+            sameBytes(files[read.file]!.bytes, event.bytes),
+          );
+          expect(found, `read of file ${read.file} is fresh`).to.equal(true);
+        } else throw new Error(`unexpected ${JSON.stringify(event)}`);
+      }
+    }
+  }
+
+  crash(): void {
+    this.crashes++;
+    if (this.random() < 0.2) this.disk.kill();
+    else this.disk.crash();
+  }
+
+  /** Opens after a crash, with crashes on the way, and checks what is there. */
+  reopen(): DiskRun {
+    while (this.random() < 0.4) {
+      const run = new DiskRun(this.disk, this.random);
+      for (let step = pick(this.random, 40); step > 0; step--) run.step();
+      this.crash();
+    }
+    const run = new DiskRun(this.disk, this.random);
+    const [event] = run.settle();
+    if (event?.type !== 'opened') throw new Error(JSON.stringify(event));
+    this.replayed += event.replayed;
+    const bytes = this.#readAll(run);
+    const files = bytes.map((contents, number) => ({
+      ...run.core.meta(file(number)),
+      bytes: contents,
+    }));
+    const found = this.history.findIndex(
+      (snapshot, commits) =>
+        commits >= this.committed &&
+        snapshot.clusterEpoch === event.clusterEpoch &&
+        snapshot.longestLeaseMs === event.longestLeaseMs &&
+        snapshot.files.every((state, number) => sameFile(state, files[number]!)),
+    );
+    expect(found, 'everything committed is there, and every commit whole or not').to.not.equal(-1);
+    const marked = this.history[found]!.files.flatMap(({ mark }, number) => (mark ? [number] : []));
+    expect(run.core.markedFiles()).to.deep.equal(marked);
+    this.history.length = found + 1;
+    this.committed = found;
+    return run;
+  }
+
+  #readAll(run: DiskRun): Uint8Array[] {
+    for (let number = 0; number < SMALL.files; number++) run.core.readFile(number, file(number));
+    const bytes: Uint8Array[] = [];
+    for (const event of run.settle()) {
+      if (event.type !== 'file') throw new Error(JSON.stringify(event));
+      bytes[event.file] = event.bytes;
+    }
+    return bytes;
+  }
+}
+
+describe('a disk that loses power', () => {
+  it(`keeps every commit whole or not at all, and all that were answered, over ${SEEDS} seeds`, () => {
+    let crashes = 0;
+    let replayed = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const world = new World(seed);
+      try {
+        let run = world.reopen();
+        for (let life = 0; life < LIVES; life++) {
+          world.live(run, pick(world.random, 120));
+          world.crash();
+          run = world.reopen();
+        }
+      } catch (error) {
+        throw new Error(`seed ${seed} (World(${seed}) in ${import.meta.url})`, { cause: error });
+      }
+      crashes += world.crashes;
+      replayed += world.replayed;
+    }
+    expect(crashes).to.be.greaterThan(SEEDS * LIVES);
+    expect(replayed).to.be.greaterThan(SEEDS);
+  });
+
+  it('has nothing to replay after a close, and everything', () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      const world = new World(seed);
+      const run = world.reopen();
+      world.live(run, 60);
+      run.core.close();
+      expect(run.settle().at(-1)).to.deep.equal({ type: 'closed' });
+      world.committed = world.history.length - 1;
+      world.replayed = 0;
+      world.disk.crash();
+      world.reopen();
+      expect(world.replayed).to.equal(0);
+    }
+  });
+});

@@ -1,0 +1,31 @@
+/** The server's side of a handshake, after the cookie: two pure steps, no state of its own. */
+
+import { ByteReader } from './byte_reader.ts';
+import { decodeIntroduction, encodeIntroduction, introductionOf } from './handshake_codec.ts';
+import type { Introduction } from './handshake_codec.ts';
+import type { ResolvedOptions } from './options.ts';
+import { encodeWelcome, helloBound, welcomeHeader } from './packet_codec.ts';
+import type { ConnectionId, Hello } from './packet_codec.ts';
+import type { HandshakeProtection } from './protection.ts';
+
+/** Who says hello; undefined if the hello is damaged or under a foreign key. */
+export const readHello = (
+  hello: Hello,
+  handshake: HandshakeProtection,
+): Introduction | undefined => {
+  const payload = handshake.read(hello.message, helloBound(hello.clientId));
+  return payload && decodeIntroduction(new ByteReader(payload));
+};
+
+/** The datagram that answers a hello that was read with the same `handshake`. */
+export const writeWelcome = (
+  clientId: ConnectionId,
+  localId: ConnectionId,
+  handshake: HandshakeProtection,
+  options: ResolvedOptions,
+  address: string,
+): Uint8Array => {
+  const header = welcomeHeader(clientId, localId);
+  const introduction = encodeIntroduction(introductionOf(options, address));
+  return encodeWelcome(header, handshake.write(introduction, header));
+};

@@ -1,0 +1,42 @@
+/** Congestion control as an interface; the one place where a controller is chosen. */
+
+import type { Millis } from './millis.ts';
+import { createNewReno } from './new_reno.ts';
+
+/** Decides how many bytes may be in flight. It sees events and the time, and sends nothing itself. */
+export interface CongestionController {
+  readonly name: CongestionName;
+  /** The congestion window in bytes. */
+  readonly windowBytes: number;
+  /** The slow start threshold in bytes; infinite before the first loss. */
+  readonly ssthreshBytes: number;
+  /** A packet of `sizeBytes` was sent; `bytesInFlight` includes it. */
+  onSent(sizeBytes: number, bytesInFlight: number, now: Millis): void;
+  /**
+   * A packet sent at `timeSent` was acknowledged. `limited` says that the window, and not a lack
+   * of data, held the sender back: only then may it grow (RFC 9002 §7.8).
+   */
+  onAcked(
+    sizeBytes: number,
+    timeSent: Millis,
+    smoothedRtt: Millis,
+    limited: boolean,
+    now: Millis,
+  ): void;
+  /** Packets were lost, `lostBytes` together, the newest of them sent at `timeSent`. */
+  onLost(lostBytes: number, timeSent: Millis, persistent: boolean, now: Millis): void;
+  /** The longest datagram has changed. */
+  setMaxDatagramBytes(bytes: number): void;
+}
+
+const CONTROLLERS = { newreno: createNewReno } as const;
+
+export type CongestionName = keyof typeof CONTROLLERS;
+
+export const isCongestionName = (name: string): name is CongestionName =>
+  Object.hasOwn(CONTROLLERS, name);
+
+export const createCongestionController = (
+  name: CongestionName,
+  maxDatagramBytes: number,
+): CongestionController => CONTROLLERS[name](maxDatagramBytes);

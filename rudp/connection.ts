@@ -1,0 +1,362 @@
+/**
+ * One connection after its handshake: a state machine that takes datagrams and the time, and gives
+ * packets and messages (docs/rudp.md, "States"). It does no I/O and reads no clock.
+ */
+
+import { AckRanges } from './ack_ranges.ts';
+import { Channels } from './channels.ts';
+import { createCongestionController } from './congestion.ts';
+import type { ConnectionParts } from './connection_parts.ts';
+import { RudpError, CLOSE, type CloseReason } from './errors.ts';
+import { chargeOf, ReceiveCredit, SendCredit } from './flow_control.ts';
+import { FRAME } from './frame_codec.ts';
+import { handleFrames, settleLost } from './frame_handler.ts';
+import type { Introduction } from './handshake_codec.ts';
+import { MAX_CHANNEL } from './limits.ts';
+import { LossDetection } from './loss_detection.ts';
+import { NEVER, type Millis } from './millis.ts';
+import { datagramBytesFor, type ResolvedOptions } from './options.ts';
+import { Pacer } from './pacer.ts';
+import { buildClose, buildPacket } from './packet_builder.ts';
+import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
+import { PathMtu } from './path_mtu.ts';
+import type { PacketProtection } from './protection.ts';
+import { Reassembly } from './reassembly.ts';
+import { newCounters, type ConnectionStats } from './stats.ts';
+
+/** The name of a connection at its endpoint; never used twice. */
+export type ConnectionHandle = number;
+
+export type ConnectionState =
+  /** Accepted, and the client has not yet shown that it got our welcome. */
+  | { readonly tag: 'accepted'; readonly until: Millis }
+  | { readonly tag: 'established' }
+  /** Closed by us: the peer's packets are answered by our CLOSE (RFC 9000 §10.2.1). */
+  | {
+      readonly tag: 'closing';
+      readonly until: Millis;
+      readonly by: CloseReason;
+      answerPending: boolean;
+      heard: number;
+    }
+  /** Closed by the peer: nothing is sent (§10.2.2). */
+  | { readonly tag: 'draining'; readonly until: Millis }
+  | { readonly tag: 'gone' };
+
+/** What a connection tells its endpoint. */
+export interface ConnectionSink {
+  confirmed(connection: Connection): void;
+  message(connection: Connection, channel: number, message: Uint8Array): void;
+  closed(connection: Connection, by: CloseReason): void;
+}
+
+export interface ConnectionSeed {
+  readonly handle: ConnectionHandle;
+  readonly address: string;
+  readonly initiator: boolean;
+  readonly localId: ConnectionId;
+  readonly remoteId: ConnectionId;
+  readonly peer: Introduction;
+  readonly protection: PacketProtection;
+}
+
+/** How many probe timeouts a closed connection lingers to answer or ignore late packets. */
+const LINGER_PTOS = 3;
+/** Packets of one probe timeout (RFC 9002 §6.2.4). */
+const PROBES_PER_PTO = 2;
+/** An idle timeout below so many probe timeouts would give up on a loss (RFC 9000 §10.1). */
+const IDLE_PTOS = 3;
+
+export class Connection {
+  readonly handle: ConnectionHandle;
+  readonly address: string;
+  readonly initiator: boolean;
+  readonly localId: ConnectionId;
+  readonly remoteId: ConnectionId;
+  readonly peer: Introduction;
+  /** The endpoint has it in the line of those that may have something to send. */
+  inLine = false;
+  state: ConnectionState;
+  readonly #options: ResolvedOptions;
+  readonly #sink: ConnectionSink;
+  readonly #parts: ConnectionParts;
+  readonly #idleTimeoutMs: Millis;
+  #lastHeardAt: Millis;
+  /** When we first asked for an answer after hearing from the peer; restarts the idle timer. */
+  #firstAskedAt: Millis;
+  #lastActivityAt: Millis;
+
+  constructor(seed: ConnectionSeed, options: ResolvedOptions, sink: ConnectionSink, now: Millis) {
+    this.handle = seed.handle;
+    this.address = seed.address;
+    this.initiator = seed.initiator;
+    this.localId = seed.localId;
+    this.remoteId = seed.remoteId;
+    this.peer = seed.peer;
+    this.#options = options;
+    this.#sink = sink;
+    this.#parts = this.#createParts(seed);
+    this.#idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
+    this.#lastHeardAt = now;
+    this.#firstAskedAt = now;
+    this.#lastActivityAt = now;
+    this.state = seed.initiator
+      ? { tag: 'established' }
+      : { tag: 'accepted', until: now + options.handshakeTimeoutMs };
+    // The first packet tells the server that its welcome arrived.
+    this.#parts.pingPending = seed.initiator;
+  }
+
+  #createParts(seed: ConnectionSeed): ConnectionParts {
+    const options = this.#options;
+    const { peer } = seed;
+    const sendCredit = new SendCredit(peer.connectionWindowBytes);
+    const receiveCredit = new ReceiveCredit(options.connectionWindowBytes);
+    const ours = datagramBytesFor(options, seed.address);
+    const mtu = new PathMtu(Math.min(ours, peer.maxDatagramBytes));
+    const limits = {
+      maxChannels: Math.min(options.maxChannels, peer.maxChannels),
+      maxMessageBytes: peer.maxMessageBytes,
+      sendBufferBytes: options.sendBufferBytes,
+      channelWindowBytes: peer.channelWindowBytes,
+    };
+    const counters = newCounters();
+    return {
+      remoteId: seed.remoteId,
+      protection: seed.protection,
+      loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
+      acks: new AckRanges(options.maxAckDelayMs),
+      channels: new Channels(limits, sendCredit),
+      reassembly: new Reassembly(options, receiveCredit, (channel, message) => {
+        counters.messagesReceived += 1;
+        this.#sink.message(this, channel, message);
+      }),
+      sendCredit,
+      receiveCredit,
+      mtu,
+      congestion: createCongestionController(options.congestion, mtu.currentBytes),
+      pacer: new Pacer(),
+      counters,
+      pingPending: false,
+      probesPending: 0,
+      paceUntil: NEVER,
+    };
+  }
+
+  /** Queues a message, which belongs to the connection from here on. Errors as `Endpoint.send`. */
+  send(channel: number, message: Uint8Array): void {
+    if (!Number.isInteger(channel) || channel < 0 || channel > MAX_CHANNEL) {
+      throw new RudpError('invalid', `channel ${channel}; channels are 0 to ${MAX_CHANNEL}`);
+    }
+    if (this.state.tag === 'accepted') {
+      throw new RudpError('not-connected', 'the peer has not confirmed the connection yet');
+    }
+    if (this.state.tag !== 'established') {
+      throw new RudpError('closed', `connection ${this.handle} is closed`);
+    }
+    this.#parts.channels.send(channel, message);
+    this.#parts.counters.messagesSent += 1;
+  }
+
+  /** Takes the round trip of the handshake as the first sample. */
+  sampleRtt(rttMs: Millis, now: Millis): void {
+    this.#parts.loss.rtt.update(rttMs, 0, now);
+  }
+
+  /** Takes a data packet that carries our connection id. */
+  handleDatagram(from: string, datagram: Uint8Array, now: Millis): void {
+    const { acks, counters, protection } = this.#parts;
+    if (this.state.tag === 'draining' || this.state.tag === 'gone') return;
+    const packetNumber = packetNumberOf(datagram, acks.largestReceived);
+    const payload =
+      from === this.address
+        ? protection.open(datagram, DATA_HEADER_BYTES, packetNumber)
+        : undefined;
+    if (payload === undefined) {
+      counters.corruptPackets += 1;
+      return;
+    }
+    if (this.state.tag === 'closing') {
+      this.#answerClosing(payload);
+      return;
+    }
+    if (acks.isDuplicate(packetNumber)) {
+      counters.duplicatePackets += 1;
+      return;
+    }
+    counters.packetsReceived += 1;
+    counters.bytesReceived += datagram.length;
+    this.#lastHeardAt = now;
+    this.#lastActivityAt = now;
+    if (this.state.tag === 'accepted') {
+      this.state = { tag: 'established' };
+      this.#sink.confirmed(this);
+    }
+    const outcome = handleFrames(this.#parts, payload, now);
+    switch (outcome.tag) {
+      case 'done':
+        acks.record(packetNumber, outcome.ackEliciting, now);
+        break;
+      case 'closed':
+        this.state = { tag: 'draining', until: now + this.#lingerMs() };
+        this.#sink.closed(this, outcome.by);
+        break;
+      case 'violation':
+        this.close(outcome.why, now);
+        break;
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  /** Answers every 1st, 2nd, 4th, 8th … packet, so that two closed peers fall silent. */
+  #answerClosing(payload: Uint8Array): void {
+    if (this.state.tag !== 'closing') return;
+    if (payload[0] === FRAME.close) {
+      this.state = { tag: 'draining', until: this.state.until };
+      return;
+    }
+    this.state.heard += 1;
+    if (Number.isInteger(Math.log2(this.state.heard))) this.state.answerPending = true;
+  }
+
+  /** Ends the connection at once: what is unacknowledged is dropped, the peer is told why. */
+  close(by: CloseReason, now: Millis): void {
+    if (this.state.tag !== 'established' && this.state.tag !== 'accepted') return;
+    const until = now + this.#lingerMs();
+    this.state = { tag: 'closing', until, by, answerPending: true, heard: 0 };
+    this.#sink.closed(this, by);
+  }
+
+  /** Ends the connection without a word: there is nobody to tell. */
+  abandon(by: CloseReason): void {
+    if (this.state.tag !== 'established' && this.state.tag !== 'accepted') return;
+    this.state = { tag: 'gone' };
+    this.#sink.closed(this, by);
+  }
+
+  /** The application has taken a message of `bytes`. */
+  consume(bytes: number): void {
+    this.#parts.receiveCredit.consume(chargeOf(bytes));
+  }
+
+  /** True if taking messages has made an announcement of credit due. */
+  get creditDue(): boolean {
+    return this.#parts.receiveCredit.updatePending;
+  }
+
+  takeDrain(): boolean {
+    return this.state.tag === 'established' && this.#parts.channels.takeDrain();
+  }
+
+  /** Writes the next packet to `buffer`; answers its length, 0 if there is none to send now. */
+  buildPacket(buffer: Uint8Array, now: Millis): number {
+    const { state } = this;
+    if (state.tag === 'closing') {
+      if (!state.answerPending) return 0;
+      state.answerPending = false;
+      const { loss, protection } = this.#parts;
+      const number = loss.sent.nextPacketNumber;
+      loss.onSent(undefined, now);
+      return buildClose(buffer, this.remoteId, number, protection, state.by.code, state.by.reason);
+    }
+    if (state.tag !== 'established') return 0;
+    const outstanding = this.#parts.loss.sent.outstanding;
+    const length = buildPacket(this.#parts, buffer, now);
+    if (length > 0) {
+      this.#lastActivityAt = now;
+      if (
+        this.#firstAskedAt <= this.#lastHeardAt &&
+        this.#parts.loss.sent.outstanding > outstanding
+      ) {
+        this.#firstAskedAt = now;
+      }
+    }
+    return length;
+  }
+
+  /** When `handleTimeout` is due; `NEVER` if there is nothing to wait for. */
+  nextTimeout(): Millis {
+    const { state } = this;
+    switch (state.tag) {
+      case 'accepted':
+      case 'closing':
+      case 'draining':
+        return state.until;
+      case 'gone':
+        return NEVER;
+      case 'established': {
+        const { loss, acks, mtu, paceUntil } = this.#parts;
+        const idle = Math.min(this.#idleAt(), this.#keepaliveAt());
+        return Math.min(loss.timeout(), acks.deadline, mtu.probeAt, paceUntil, idle);
+      }
+    }
+  }
+
+  #idleAt(): Millis {
+    const since = Math.max(this.#lastHeardAt, this.#firstAskedAt);
+    return since + Math.max(this.#idleTimeoutMs, IDLE_PTOS * this.#parts.loss.ptoMs());
+  }
+
+  #keepaliveAt(): Millis {
+    const { keepaliveMs } = this.#options;
+    return keepaliveMs === 0 ? NEVER : this.#lastActivityAt + keepaliveMs;
+  }
+
+  handleTimeout(now: Millis): void {
+    const { state } = this;
+    if (state.tag === 'closing' || state.tag === 'draining') {
+      if (state.until <= now) this.state = { tag: 'gone' };
+      return;
+    }
+    if (state.tag === 'accepted') {
+      const reason = 'the client never confirmed the connection';
+      if (state.until <= now) this.abandon({ code: CLOSE.handshakeTimeout, reason });
+      return;
+    }
+    if (state.tag === 'gone') return;
+    if (this.#idleAt() <= now) {
+      const silentMs = Math.round(now - this.#lastHeardAt);
+      this.abandon({ code: CLOSE.idleTimeout, reason: `nothing heard for ${silentMs} ms` });
+      return;
+    }
+    const { loss } = this.#parts;
+    if (loss.timeout() <= now) {
+      if (loss.handleTimeout(now) === 'lost') settleLost(this.#parts, now);
+      else this.#parts.probesPending = PROBES_PER_PTO;
+    }
+    if (this.#parts.paceUntil <= now) this.#parts.paceUntil = NEVER;
+    if (this.#keepaliveAt() <= now) {
+      this.#parts.pingPending = true;
+      this.#lastActivityAt = now;
+    }
+  }
+
+  #lingerMs(): Millis {
+    return LINGER_PTOS * this.#parts.loss.rtt.ptoMs(this.peer.maxAckDelayMs);
+  }
+
+  stats(): ConnectionStats {
+    const { loss, congestion, channels, mtu, counters, reassembly, receiveCredit } = this.#parts;
+    return {
+      ...counters,
+      latestRtt: loss.rtt.latestRtt,
+      smoothedRtt: loss.rtt.smoothedRtt,
+      rttvar: loss.rtt.rttvar,
+      minRtt: loss.rtt.minRtt,
+      ptoCount: loss.ptoCount,
+      congestionWindow: congestion.windowBytes,
+      ssthresh: congestion.ssthreshBytes,
+      bytesInFlight: loss.bytesInFlight,
+      bufferedBytes: channels.bufferedBytes,
+      activeChannels: channels.activeChannels,
+      packetsLost: loss.packetsLost,
+      spuriousLosses: loss.spuriousLosses,
+      retransmittedBytes: channels.retransmittedBytes,
+      datagramBytes: mtu.currentBytes,
+      mtuBlackHoles: mtu.blackHoles,
+      incompleteMessages: reassembly.incompleteMessages,
+      receiveHeldBytes: receiveCredit.heldBytes,
+    };
+  }
+}

@@ -1,0 +1,91 @@
+/** The client's side of a handshake, until it has an answer or gives up. */
+
+import { ByteReader } from './byte_reader.ts';
+import type { ConnectionHandle } from './connection.ts';
+import { decodeIntroduction, encodeIntroduction, introductionOf } from './handshake_codec.ts';
+import type { Introduction } from './handshake_codec.ts';
+import { MAX_RETRIES_FOLLOWED } from './limits.ts';
+import { NEVER, type Millis } from './millis.ts';
+import type { ResolvedOptions } from './options.ts';
+import { encodeHello, helloBound, PREFIX_BYTES, WELCOME_HEADER_BYTES } from './packet_codec.ts';
+import type { ConnectionId } from './packet_codec.ts';
+import type { HandshakeProtection } from './protection.ts';
+
+const FIRST_HELLO_INTERVAL_MS: Millis = 50;
+const MAX_HELLO_INTERVAL_MS: Millis = 400;
+
+export interface Dial {
+  readonly handle: ConnectionHandle;
+  readonly address: string;
+  readonly localId: ConnectionId;
+  readonly handshake: HandshakeProtection;
+  /** The handshake message of every hello of this dial. */
+  readonly message: Uint8Array;
+  readonly giveUpAt: Millis;
+  cookie: Uint8Array;
+  nextHelloAt: Millis;
+  intervalMs: Millis;
+  retriesFollowed: number;
+  /** When the only hello with this cookie went; `NEVER` if there were several, or none. */
+  onlyHelloAt: Millis;
+  hellosWithCookie: number;
+}
+
+export const createDial = (
+  handle: ConnectionHandle,
+  address: string,
+  localId: ConnectionId,
+  options: ResolvedOptions,
+  now: Millis,
+): Dial => {
+  const handshake = options.protection.initiator();
+  const introduction = encodeIntroduction(introductionOf(options, address));
+  return {
+    handle,
+    address,
+    localId,
+    handshake,
+    message: handshake.write(introduction, helloBound(localId)),
+    giveUpAt: now + options.handshakeTimeoutMs,
+    cookie: new Uint8Array(0),
+    nextHelloAt: now,
+    intervalMs: FIRST_HELLO_INTERVAL_MS,
+    retriesFollowed: 0,
+    onlyHelloAt: NEVER,
+    hellosWithCookie: 0,
+  };
+};
+
+/** The next hello, if it is time for one. */
+export const nextHello = (dial: Dial, now: Millis): Uint8Array | undefined => {
+  if (dial.nextHelloAt > now) return undefined;
+  dial.nextHelloAt = now + dial.intervalMs;
+  dial.intervalMs = Math.min(dial.intervalMs * 2, MAX_HELLO_INTERVAL_MS);
+  dial.hellosWithCookie += 1;
+  dial.onlyHelloAt = dial.hellosWithCookie === 1 ? now : NEVER;
+  return encodeHello(dial.localId, dial.cookie, dial.message);
+};
+
+/** Takes a retry: the next hello goes at once and carries its cookie. */
+export const followRetry = (dial: Dial, datagram: Uint8Array, now: Millis): void => {
+  if (dial.retriesFollowed >= MAX_RETRIES_FOLLOWED || datagram.length > PREFIX_BYTES + 255) return;
+  dial.retriesFollowed += 1;
+  dial.cookie = datagram.slice(PREFIX_BYTES);
+  dial.hellosWithCookie = 0;
+  dial.nextHelloAt = now;
+  dial.intervalMs = FIRST_HELLO_INTERVAL_MS;
+};
+
+/** Reads a welcome; undefined if it is damaged or of a foreign key. */
+export const readWelcome = (
+  dial: Dial,
+  datagram: Uint8Array,
+): { readonly remoteId: ConnectionId; readonly peer: Introduction } | undefined => {
+  const remoteId = new ByteReader(datagram, PREFIX_BYTES).uint53();
+  const payload = dial.handshake.read(
+    datagram.subarray(WELCOME_HEADER_BYTES),
+    datagram.subarray(0, WELCOME_HEADER_BYTES),
+  );
+  const peer = payload && decodeIntroduction(new ByteReader(payload));
+  return peer === undefined || remoteId === 0 ? undefined : { remoteId, peer };
+};

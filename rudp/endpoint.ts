@@ -1,0 +1,394 @@
+/**
+ * All connections of one UDP socket, and the handshakes that make them. Sans-I/O: the shell feeds
+ * it datagrams and the time, and drains `pollTransmit` and `pollEvent` after every call.
+ */
+
+import { Connection, type ConnectionHandle, type ConnectionSink } from './connection.ts';
+import { ConnectionTable } from './connection_table.ts';
+import { createDial, followRetry, nextHello, readWelcome, type Dial } from './dial.ts';
+import { readHello, writeWelcome } from './acceptance.ts';
+import { CLOSE, RudpError, type CloseReason } from './errors.ts';
+import type { EndpointEvent, Transmit } from './endpoint_event.ts';
+import { Fifo } from './fifo.ts';
+import { MAX_DATAGRAM_BYTES, VERSION } from './limits.ts';
+import type { Millis } from './millis.ts';
+import { resolveOptions, type EndpointOptions, type ResolvedOptions } from './options.ts';
+import {
+  connectionIdOf,
+  decodeHello,
+  newConnectionId,
+  PACKET,
+  PREFIX_BYTES,
+  type ConnectionId,
+  type Hello,
+} from './packet_codec.ts';
+import { StatelessAnswers } from './stateless.ts';
+import type { ConnectionStats, EndpointCounters } from './stats.ts';
+
+export type { EndpointEvent, Peer, Transmit } from './endpoint_event.ts';
+
+export class Endpoint {
+  readonly options: ResolvedOptions;
+  readonly counters: EndpointCounters = {
+    datagramsReceived: 0,
+    datagramsDropped: 0,
+    retriesSent: 0,
+    refusesSent: 0,
+    resetsSent: 0,
+  };
+  readonly #stateless: StatelessAnswers;
+  readonly #table = new ConnectionTable();
+  readonly #dials = new Map<ConnectionHandle, Dial>();
+  readonly #dialsById = new Map<ConnectionId, Dial>();
+  readonly #events = new Fifo<EndpointEvent>();
+  /** Connections that may have something to send, in turn. */
+  readonly #line = new Fifo<Connection>();
+  readonly #buffer = new Uint8Array(MAX_DATAGRAM_BYTES);
+  readonly #sink: ConnectionSink;
+  #nextHandle = 1;
+  #now: Millis = 0;
+
+  /** @throws RudpError 'invalid' for options out of their range. */
+  constructor(options: EndpointOptions) {
+    this.options = resolveOptions(options);
+    const { protection, name } = this.options;
+    this.#stateless = new StatelessAnswers(protection, name, this.counters);
+    this.#sink = {
+      confirmed: (connection) => {
+        this.#connected(connection);
+      },
+      message: ({ handle }, channel, message) => {
+        this.#events.push({ type: 'message', connection: handle, channel, message });
+      },
+      closed: (connection, by) => {
+        this.#closed(connection, by);
+      },
+    };
+  }
+
+  /**
+   * Starts a handshake with whoever listens at `address`; `connected` or `closed` tells its end.
+   * @throws RudpError 'refused' if there are `maxConnections` already.
+   */
+  connect(address: string, now: Millis): ConnectionHandle {
+    if (this.#isFull()) {
+      const { maxConnections } = this.options;
+      throw new RudpError('refused', `all ${maxConnections} connections are in use`);
+    }
+    const dial = createDial(this.#takeHandle(), address, this.#newId(), this.options, now);
+    this.#dials.set(dial.handle, dial);
+    this.#dialsById.set(dial.localId, dial);
+    return dial.handle;
+  }
+
+  /**
+   * Queues a message on a channel (0 to 2^32 − 1, default 0). The bytes belong to the endpoint
+   * from here on: they are sent, and sent again, from where they lie, so the caller must not change
+   * them. Messages of one channel arrive in the order of the calls.
+   * @throws RudpError 'buffer-full' (a `drain` event follows), 'too-large', 'not-connected',
+   *   'closed' or 'invalid'.
+   */
+  send(
+    connection: ConnectionHandle,
+    message: Uint8Array,
+    options: { readonly channel?: number },
+    _now: Millis,
+  ): void {
+    const found = this.#table.byHandle.get(connection);
+    if (found === undefined) throw this.#noConnection(connection);
+    found.send(options.channel ?? 0, message);
+    this.#standInLine(found);
+  }
+
+  #noConnection(handle: ConnectionHandle): RudpError {
+    return this.#dials.has(handle)
+      ? new RudpError('not-connected', `connection ${handle} is still in its handshake`)
+      : new RudpError('closed', `connection ${handle} is closed`);
+  }
+
+  /**
+   * Closes at once: what the peer has not acknowledged is dropped. Codes from 0x100 on are the
+   * application's. Does nothing on a closed connection.
+   */
+  close(connection: ConnectionHandle, code: number, reason: string, now: Millis): void {
+    const dial = this.#dials.get(connection);
+    if (dial !== undefined) this.#endDial(dial, { code, reason });
+    const found = this.#table.byHandle.get(connection);
+    if (found === undefined) return;
+    found.close({ code, reason }, now);
+    this.#standInLine(found);
+  }
+
+  /** Takes a datagram, whatever its bytes; they are the caller's again afterwards. */
+  handleDatagram(from: string, datagram: Uint8Array, now: Millis): void {
+    this.#now = now;
+    this.counters.datagramsReceived += 1;
+    const id = datagram.length < PREFIX_BYTES ? 0 : connectionIdOf(datagram);
+    if (id === 0) {
+      this.#drop();
+      return;
+    }
+    const type: number = datagram[0] ?? 0;
+    switch (type) {
+      case PACKET.data:
+        this.#handleData(from, datagram, id, now);
+        break;
+      case PACKET.hello:
+        this.#handleHello(from, datagram, now);
+        break;
+      case PACKET.welcome:
+        this.#handleWelcome(from, datagram, id, now);
+        break;
+      case PACKET.retry: {
+        const dial = this.#dialsById.get(id);
+        if (dial?.address === from) followRetry(dial, datagram, now);
+        else this.#drop();
+        break;
+      }
+      case PACKET.refuse:
+        this.#handleRefuse(from, datagram, id);
+        break;
+      case PACKET.reset:
+        this.#handleReset(from, datagram, id);
+        break;
+      default:
+        this.#drop();
+    }
+  }
+
+  #drop(): void {
+    this.counters.datagramsDropped += 1;
+  }
+
+  #handleData(from: string, datagram: Uint8Array, id: ConnectionId, now: Millis): void {
+    const connection = this.#table.byLocalId.get(id);
+    if (connection === undefined) {
+      this.#drop();
+      // A client that has not read our welcome yet is not to be told that it has no connection.
+      if (!this.#dialsById.has(id)) this.#stateless.reset(from, id, datagram.length, now);
+      return;
+    }
+    connection.handleDatagram(from, datagram, now);
+    this.#afterInput(connection);
+  }
+
+  #handleHello(from: string, datagram: Uint8Array, now: Millis): void {
+    const hello = decodeHello(datagram);
+    if (hello === undefined) {
+      this.#drop();
+    } else if (hello.version !== VERSION) {
+      this.#stateless.refuse(from, hello.clientId, CLOSE.versionMismatch);
+    } else if (!this.#stateless.isOurCookie(hello.cookie, from, hello.clientId, now)) {
+      this.#stateless.retry(from, hello.clientId, now);
+    } else {
+      const welcome = this.#table.welcomeFor(from, hello.clientId);
+      if (welcome === undefined) this.#accept(from, hello, now);
+      else this.#stateless.welcome(from, welcome);
+    }
+  }
+
+  /** The client is where it says it is: from here on it may cost memory. */
+  #accept(from: string, hello: Hello, now: Millis): void {
+    const { clientId } = hello;
+    const handshake = this.options.protection.responder();
+    const peer = readHello(hello, handshake);
+    if (peer === undefined) {
+      this.#drop();
+      return;
+    }
+    if (!this.options.accept || this.#isFull()) {
+      this.#stateless.refuse(from, clientId, CLOSE.refused);
+      return;
+    }
+    const localId = this.#newId();
+    const welcome = writeWelcome(clientId, localId, handshake, this.options, from);
+    const connection = new Connection(
+      {
+        handle: this.#takeHandle(),
+        address: from,
+        initiator: false,
+        localId,
+        remoteId: clientId,
+        peer,
+        protection: handshake.packets(),
+      },
+      this.options,
+      this.#sink,
+      now,
+    );
+    this.#table.add(connection);
+    this.#table.rememberWelcome(connection, welcome);
+    this.#stateless.welcome(from, welcome);
+  }
+
+  #handleWelcome(from: string, datagram: Uint8Array, id: ConnectionId, now: Millis): void {
+    const dial = this.#dialsById.get(id);
+    const answer = dial?.address === from ? readWelcome(dial, datagram) : undefined;
+    if (dial === undefined || answer === undefined) {
+      this.#drop();
+      return;
+    }
+    this.#forgetDial(dial);
+    const seed = {
+      handle: dial.handle,
+      address: from,
+      initiator: true,
+      localId: dial.localId,
+      remoteId: answer.remoteId,
+      peer: answer.peer,
+      protection: dial.handshake.packets(),
+    };
+    const connection = new Connection(seed, this.options, this.#sink, now);
+    if (dial.onlyHelloAt <= now) connection.sampleRtt(now - dial.onlyHelloAt, now);
+    this.#table.add(connection);
+    this.#connected(connection);
+    this.#standInLine(connection);
+  }
+
+  #handleRefuse(from: string, datagram: Uint8Array, id: ConnectionId): void {
+    const dial = this.#dialsById.get(id);
+    const code = dial?.address === from ? this.#stateless.readRefuse(datagram) : undefined;
+    if (dial === undefined || code === undefined) {
+      this.#drop();
+      return;
+    }
+    const reason =
+      code === CLOSE.versionMismatch
+        ? `the peer speaks version ${datagram[PREFIX_BYTES + 1] ?? 0}, we speak ${VERSION}`
+        : 'the peer refused the connection';
+    this.#endDial(dial, { code, reason });
+  }
+
+  #handleReset(from: string, datagram: Uint8Array, remoteId: ConnectionId): void {
+    const connection = this.#table.byRemoteId(from, remoteId);
+    if (
+      connection === undefined ||
+      !this.#stateless.isReset(datagram, remoteId, connection.peer.name)
+    ) {
+      this.#drop();
+      return;
+    }
+    const reason = 'the peer does not know the connection any more';
+    connection.abandon({ code: CLOSE.reset, reason });
+    this.#afterInput(connection);
+  }
+
+  #connected(connection: Connection): void {
+    const { handle, address, initiator, peer } = connection;
+    for (const old of this.#table.olderLives(connection, this.options.supersede)) {
+      const reason = `superseded by incarnation ${peer.incarnation} of ${peer.name}`;
+      old.close({ code: CLOSE.superseded, reason }, this.#now);
+      this.#standInLine(old);
+    }
+    this.#table.announce(connection);
+    const who = { name: peer.name, incarnation: peer.incarnation };
+    this.#events.push({ type: 'connected', connection: handle, address, peer: who, initiator });
+  }
+
+  #closed(connection: Connection, by: CloseReason): void {
+    if (!this.#table.retire(connection)) return;
+    this.#events.push({ type: 'closed', connection: connection.handle, ...by });
+  }
+
+  #endDial(dial: Dial, by: CloseReason): void {
+    this.#forgetDial(dial);
+    this.#events.push({ type: 'closed', connection: dial.handle, ...by });
+  }
+
+  #forgetDial(dial: Dial): void {
+    this.#dials.delete(dial.handle);
+    this.#dialsById.delete(dial.localId);
+  }
+
+  #isFull(): boolean {
+    return this.#dials.size + this.#table.byLocalId.size >= this.options.maxConnections;
+  }
+
+  #takeHandle(): ConnectionHandle {
+    return this.#nextHandle++;
+  }
+
+  #newId(): ConnectionId {
+    const { random } = this.options;
+    let id = newConnectionId(random);
+    while (this.#table.byLocalId.has(id) || this.#dialsById.has(id)) id = newConnectionId(random);
+    return id;
+  }
+
+  #afterInput(connection: Connection): void {
+    if (connection.takeDrain()) {
+      this.#events.push({ type: 'drain', connection: connection.handle });
+    }
+    if (connection.state.tag === 'gone') this.#table.remove(connection);
+    else this.#standInLine(connection);
+  }
+
+  #standInLine(connection: Connection): void {
+    if (connection.inLine) return;
+    connection.inLine = true;
+    this.#line.push(connection);
+  }
+
+  /** Does what is due. */
+  handleTimeout(now: Millis): void {
+    this.#now = now;
+    for (const dial of [...this.#dials.values()]) {
+      if (dial.giveUpAt > now) continue;
+      const reason = `no answer from ${dial.address}`;
+      this.#endDial(dial, { code: CLOSE.handshakeTimeout, reason });
+    }
+    for (const connection of [...this.#table.byLocalId.values()]) {
+      if (connection.nextTimeout() > now) continue;
+      connection.handleTimeout(now);
+      this.#afterInput(connection);
+    }
+  }
+
+  /** When `handleTimeout` and `pollTransmit` are to be called next; undefined if never. */
+  nextTimeout(): Millis | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const dial of this.#dials.values()) next = Math.min(next, dial.nextHelloAt, dial.giveUpAt);
+    for (const connection of this.#table.byLocalId.values()) {
+      next = Math.min(next, connection.nextTimeout());
+    }
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
+  }
+
+  /** The next datagram to send; undefined if there is none now. */
+  pollTransmit(now: Millis): Transmit | undefined {
+    const answer = this.#stateless.poll();
+    if (answer !== undefined) return answer;
+    for (const dial of this.#dials.values()) {
+      const bytes = nextHello(dial, now);
+      if (bytes !== undefined) return { to: dial.address, bytes };
+    }
+    for (let connection = this.#line.shift(); connection; connection = this.#line.shift()) {
+      const length = connection.buildPacket(this.#buffer, now);
+      if (length > 0) {
+        this.#line.push(connection);
+        return { to: connection.address, bytes: this.#buffer.subarray(0, length) };
+      }
+      connection.inLine = false;
+    }
+    return undefined;
+  }
+
+  /** The next event; taking a message gives the peer its credit back. */
+  pollEvent(): EndpointEvent | undefined {
+    const event = this.#events.shift();
+    if (event?.type !== 'message') return event;
+    const connection = this.#table.byHandle.get(event.connection);
+    if (connection !== undefined) {
+      connection.consume(event.message.length);
+      if (connection.creditDue) this.#standInLine(connection);
+    }
+    return event;
+  }
+
+  /** @throws RudpError 'closed' or 'not-connected'. */
+  stats(connection: ConnectionHandle): ConnectionStats {
+    const found = this.#table.byHandle.get(connection);
+    if (found === undefined) throw this.#noConnection(connection);
+    return found.stats();
+  }
+}

@@ -1,0 +1,41 @@
+/** What goes out of an endpoint: events for its user, datagrams for its socket. */
+
+import type { ConnectionHandle } from './connection.ts';
+
+export interface Peer {
+  readonly name: string;
+  readonly incarnation: number;
+}
+
+/**
+ * What an endpoint tells its user. A handle that `connect` gave, or that a `connected` event
+ * brought, ends in exactly one `closed` event and is dead from then on.
+ */
+export type EndpointEvent =
+  | {
+      readonly type: 'connected';
+      readonly connection: ConnectionHandle;
+      readonly address: string;
+      readonly peer: Peer;
+      readonly initiator: boolean;
+    }
+  | {
+      readonly type: 'message';
+      readonly connection: ConnectionHandle;
+      readonly channel: number;
+      /** Belongs to the receiver. */
+      readonly message: Uint8Array;
+    }
+  | { readonly type: 'drain'; readonly connection: ConnectionHandle }
+  | {
+      readonly type: 'closed';
+      readonly connection: ConnectionHandle;
+      readonly code: number;
+      readonly reason: string;
+    };
+
+/** A datagram to send; `bytes` is overwritten by the next call of `pollTransmit`. */
+export interface Transmit {
+  readonly to: string;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,55 @@
+/** Every bound of the protocol that is not an option; options have theirs in options.ts. */
+
+/** "rudp" in ASCII; a hello that does not carry it is not for us. */
+export const MAGIC = 0x72756470;
+
+/** The version of the wire format; a hello of another one is refused. */
+export const VERSION = 1;
+
+/** The smallest path MTU that rudp works on, and the size a hello is padded to (RFC 9000 §14). */
+export const MIN_DATAGRAM_BYTES = 1200;
+
+/** The most that UDP over IPv4 carries: 65,535 less 20 bytes of IP and 8 of UDP header. */
+export const MAX_DATAGRAM_BYTES = 65_507;
+
+/** The longest name of a peer, in UTF-8. */
+export const MAX_NAME_BYTES = 64;
+
+/** The longest reason of a close, in UTF-8; a longer one is cut. */
+export const MAX_REASON_BYTES = 256;
+
+/** Channels are numbered by unsigned 32-bit numbers. */
+export const MAX_CHANNEL = 0xffff_ffff;
+
+/** No option can allow longer messages. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+/**
+ * What a message costs in every window and buffer beside its bytes, so that the bookkeeping of
+ * millions of empty messages is bounded too.
+ */
+export const MESSAGE_OVERHEAD_BYTES = 64;
+
+/** Ranges of received packet numbers that are remembered; the oldest is forgotten first. */
+export const MAX_ACK_RANGES = 256;
+
+/** Ranges that one ACK frame reports, newest first. */
+export const MAX_ACK_FRAME_RANGES = 64;
+
+/** Numbers of packets declared lost that are remembered to recognise a spurious loss. */
+export const MAX_LOST_REMEMBERED = 1024;
+
+/** Answers without a connection (retry, refuse, reset) that wait to be sent; more are dropped. */
+export const MAX_STATELESS_QUEUED = 256;
+
+/** Stateless resets a second, and in one burst. */
+export const RESETS_PER_SECOND = 100;
+
+/** Retries that one dial follows before it only listens to its timer. */
+export const MAX_RETRIES_FOLLOWED = 8;
+
+/** How long a cookie is good for: this period and the one after it. */
+export const COOKIE_PERIOD_MS = 10_000;
+
+/** Bytes of a keyed tag in cookies, refusals and resets. */
+export const TAG_BYTES = 8;

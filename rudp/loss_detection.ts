@@ -1,0 +1,167 @@
+/** Which packets have arrived, which are lost, and when to probe (RFC 9002 §6, appendix A). */
+
+import { MAX_LOST_REMEMBERED } from './limits.ts';
+import { NEVER, type Millis } from './millis.ts';
+import { RttEstimator } from './rtt.ts';
+import { SentPackets, type SentPacket } from './sent_packets.ts';
+
+/** kPacketThreshold: a packet is lost once one sent so many later has arrived. */
+const PACKET_THRESHOLD = 3;
+/** Probe timeouts double up to this one: after an outage a peer is found again within a second. */
+const MAX_PTO_MS: Millis = 1000;
+/** Probe timeouts without an answer after which losses mean persistent congestion (§7.6.1). */
+const PERSISTENT_CONGESTION_THRESHOLD = 3;
+const MAX_PTO_DOUBLINGS = 16;
+
+export class LossDetection {
+  readonly sent = new SentPackets();
+  readonly rtt: RttEstimator;
+  bytesInFlight = 0;
+  /** −1 until the first acknowledgement. */
+  largestAcked = -1;
+  ptoCount = 0;
+  /** Packets that were declared lost and arrived after all. */
+  spuriousLosses = 0;
+  packetsLost = 0;
+  /** Filled by `handleAck` and `detectLost`; whoever called them settles and releases each. */
+  readonly acked: SentPacket[] = [];
+  readonly lost: SentPacket[] = [];
+  /** True if the packets in `lost` show persistent congestion. */
+  persistentCongestion = false;
+  readonly #peerMaxAckDelayMs: Millis;
+  #lossTime: Millis = NEVER;
+  #lastElicitingSentAt: Millis = 0;
+  /** Numbers of packets declared lost, a ring. */
+  readonly #lostNumbers: number[] = [];
+  #lostNext = 0;
+
+  constructor(initialRttMs: Millis, peerMaxAckDelayMs: Millis) {
+    this.rtt = new RttEstimator(initialRttMs);
+    this.#peerMaxAckDelayMs = peerMaxAckDelayMs;
+  }
+
+  /** A packet went out; `packet` only if it asks for an acknowledgement. */
+  onSent(packet: SentPacket | undefined, now: Millis): void {
+    if (packet !== undefined) {
+      packet.packetNumber = this.sent.nextPacketNumber;
+      packet.timeSent = now;
+      this.bytesInFlight += packet.sizeBytes;
+      this.#lastElicitingSentAt = now;
+    }
+    this.sent.push(packet);
+  }
+
+  /**
+   * Takes an ACK frame, its ranges as descending half-open bounds. Afterwards `acked` and `lost`
+   * hold what it settled. False if it acknowledges a packet that was never sent.
+   */
+  handleAck(bounds: readonly number[], ackDelayMs: Millis, now: Millis): boolean {
+    const largest = (bounds[1] ?? 0) - 1;
+    if (largest >= this.sent.nextPacketNumber) return false;
+    this.acked.length = 0;
+    this.lost.length = 0;
+    for (let index = 0; index < bounds.length; index += 2) {
+      this.#collect(bounds[index] ?? 0, bounds[index + 1] ?? 0);
+    }
+    this.largestAcked = Math.max(this.largestAcked, largest);
+    const newest = this.acked[0];
+    if (newest === undefined) return true;
+    if (newest.packetNumber === largest) {
+      this.rtt.update(now - newest.timeSent, Math.min(ackDelayMs, this.#peerMaxAckDelayMs), now);
+    }
+    for (const packet of this.acked) this.#settle(packet);
+    this.ptoCount = 0;
+    this.detectLost(now);
+    return true;
+  }
+
+  /** Adds the packets of one range to `acked`, newest first. */
+  #collect(start: number, end: number): void {
+    if (start < this.sent.base && this.#lostNumbers.length > 0) this.#noteSpurious(start, end);
+    for (let number = end - 1; number >= Math.max(start, this.sent.base); number -= 1) {
+      const packet = this.sent.get(number);
+      if (packet !== undefined) this.acked.push(packet);
+    }
+  }
+
+  #noteSpurious(start: number, end: number): void {
+    for (let index = 0; index < this.#lostNumbers.length; index += 1) {
+      const number = this.#lostNumbers[index] ?? -1;
+      if (number < start || number >= end) continue;
+      this.#lostNumbers[index] = -1;
+      this.spuriousLosses += 1;
+    }
+  }
+
+  #settle(packet: SentPacket): void {
+    this.bytesInFlight -= packet.sizeBytes;
+    this.sent.remove(packet);
+  }
+
+  /** Declares packets lost by both thresholds (§6.1); fills `lost`, oldest first. */
+  detectLost(now: Millis): void {
+    this.lost.length = 0;
+    this.persistentCongestion = false;
+    this.#lossTime = NEVER;
+    const lossDelayMs = this.rtt.lossDelayMs();
+    for (let number = this.sent.base; number <= this.largestAcked; number += 1) {
+      const packet = this.sent.get(number);
+      if (packet === undefined) continue;
+      const lostAt = packet.timeSent + lossDelayMs;
+      if (this.largestAcked - number >= PACKET_THRESHOLD || lostAt <= now) {
+        this.lost.push(packet);
+      } else {
+        this.#lossTime = Math.min(this.#lossTime, lostAt);
+      }
+    }
+    for (const packet of this.lost) {
+      this.#settle(packet);
+      this.#rememberLost(packet.packetNumber);
+    }
+    this.packetsLost += this.lost.length;
+    if (this.lost.length > 1) this.persistentCongestion = this.#isPersistent();
+  }
+
+  #rememberLost(packetNumber: number): void {
+    this.#lostNumbers[this.#lostNext] = packetNumber;
+    this.#lostNext = (this.#lostNext + 1) % MAX_LOST_REMEMBERED;
+  }
+
+  /** Looks in `lost` for an unbroken run of packets that spans the persistent duration (§7.6). */
+  #isPersistent(): boolean {
+    if (!this.rtt.hasSample) return false;
+    const duration = this.rtt.ptoMs(this.#peerMaxAckDelayMs) * PERSISTENT_CONGESTION_THRESHOLD;
+    let runStart: Millis = 0;
+    let previous = -2;
+    for (const packet of this.lost) {
+      if (packet.timeSent <= this.rtt.firstSampleAt) continue;
+      if (packet.packetNumber !== previous + 1) runStart = packet.timeSent;
+      previous = packet.packetNumber;
+      if (packet.timeSent - runStart > duration) return true;
+    }
+    return false;
+  }
+
+  /** The probe timeout with its backoff. */
+  ptoMs(): Millis {
+    const base = this.rtt.ptoMs(this.#peerMaxAckDelayMs);
+    const backedOff = base * 2 ** Math.min(this.ptoCount, MAX_PTO_DOUBLINGS);
+    return Math.min(backedOff, Math.max(base, MAX_PTO_MS));
+  }
+
+  /** When `handleTimeout` is due. */
+  timeout(): Millis {
+    if (this.#lossTime !== NEVER) return this.#lossTime;
+    return this.sent.outstanding === 0 ? NEVER : this.#lastElicitingSentAt + this.ptoMs();
+  }
+
+  /** Answers what the time has brought: packets in `lost`, or a probe to send. */
+  handleTimeout(now: Millis): 'lost' | 'probe' {
+    if (this.#lossTime !== NEVER) {
+      this.detectLost(now);
+      return 'lost';
+    }
+    this.ptoCount += 1;
+    return 'probe';
+  }
+}

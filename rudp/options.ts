@@ -1,0 +1,153 @@
+/** The options of an endpoint: their meanings, defaults and ranges, all resolved here. */
+
+import { isCongestionName, type CongestionName } from './congestion.ts';
+import { RudpError } from './errors.ts';
+import {
+  MAX_DATAGRAM_BYTES,
+  MAX_MESSAGE_BYTES,
+  MAX_NAME_BYTES,
+  MESSAGE_OVERHEAD_BYTES,
+  MIN_DATAGRAM_BYTES,
+} from './limits.ts';
+import type { Millis } from './millis.ts';
+import type { Protection } from './protection.ts';
+
+export interface EndpointOptions {
+  /** The name the peer learns, 0 to 64 bytes of UTF-8. */
+  readonly name: string;
+  /** Differs in every life of the process, below 2^53; a later life should have a higher one. */
+  readonly incarnation: number;
+  readonly protection: Protection;
+  /** Uniform in [0, 1). Connection ids come from it: on a socket it must be unpredictable. */
+  readonly random: () => number;
+  readonly congestion?: CongestionName;
+  /** A ping is sent after this long without traffic; 0 for none. Default 2,500 ms. */
+  readonly keepaliveMs?: Millis;
+  /** A connection that hears nothing for this long is closed. Default 10,000 ms. */
+  readonly idleTimeoutMs?: Millis;
+  /** A dial without an answer gives up after this long. Default 5,000 ms. */
+  readonly handshakeTimeoutMs?: Millis;
+  /** An acknowledgement waits at most this long for company. Default 5 ms. */
+  readonly maxAckDelayMs?: Millis;
+  /** What the round-trip time is taken for before it is measured. Default 50 ms. */
+  readonly initialRttMs?: Millis;
+  /** The longest datagram that is sent and accepted, 1,200 to 65,507. Default 1,200. */
+  readonly maxDatagramBytes?: number;
+  /** The same for peers on 127.0.0.0/8. Default `maxDatagramBytes`. */
+  readonly loopbackDatagramBytes?: number;
+  /** The longest message accepted from the peer, up to 16 MiB, the default. */
+  readonly maxMessageBytes?: number;
+  /** Channels with unacknowledged messages at one time, per connection. Default 4,096. */
+  readonly maxChannels?: number;
+  /** Bytes that `send` takes before the peer has acknowledged them. Default 64 MiB. */
+  readonly sendBufferBytes?: number;
+  /** Bytes the peer may have under way before our application has taken them. Default 32 MiB. */
+  readonly connectionWindowBytes?: number;
+  /** Undelivered bytes the peer may have on one channel (or one message). Default 8 MiB. */
+  readonly channelWindowBytes?: number;
+  /** Connections at one time, dialled and accepted; a further hello is refused. Default 4,096. */
+  readonly maxConnections?: number;
+  /** False refuses every hello. Default true. */
+  readonly accept?: boolean;
+  /**
+   * Which older connections a new one of the same name but of another incarnation closes: those
+   * from its own address ('address', the default: two processes cannot share it), or all ('name').
+   */
+  readonly supersede?: 'address' | 'name';
+}
+
+export type ResolvedOptions = Required<EndpointOptions>;
+
+const MAX_MILLIS = 3_600_000;
+const MAX_WINDOW_BYTES = 2 ** 40;
+
+type NumericOption = {
+  [Key in keyof ResolvedOptions]: ResolvedOptions[Key] extends number ? Key : never;
+}[keyof ResolvedOptions];
+
+/** Option, least and greatest value. */
+const RANGES: readonly (readonly [NumericOption, number, number])[] = [
+  ['incarnation', 0, Number.MAX_SAFE_INTEGER],
+  ['keepaliveMs', 0, MAX_MILLIS],
+  ['idleTimeoutMs', 1, MAX_MILLIS],
+  ['handshakeTimeoutMs', 1, MAX_MILLIS],
+  ['maxAckDelayMs', 0, 1_000],
+  ['initialRttMs', 1, 10_000],
+  ['maxDatagramBytes', MIN_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  ['loopbackDatagramBytes', MIN_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  ['maxMessageBytes', 0, MAX_MESSAGE_BYTES],
+  ['maxChannels', 1, 1_000_000],
+  ['sendBufferBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
+  ['connectionWindowBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
+  ['channelWindowBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
+  ['maxConnections', 1, 1_000_000],
+];
+
+/**
+ * Fills in the defaults.
+ * @throws RudpError 'invalid' for a value out of its range.
+ */
+export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
+  const maxDatagramBytes = options.maxDatagramBytes ?? MIN_DATAGRAM_BYTES;
+  const resolved: ResolvedOptions = {
+    name: options.name,
+    incarnation: options.incarnation,
+    protection: options.protection,
+    random: options.random,
+    congestion: options.congestion ?? 'newreno',
+    keepaliveMs: options.keepaliveMs ?? 2_500,
+    idleTimeoutMs: options.idleTimeoutMs ?? 10_000,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5_000,
+    maxAckDelayMs: options.maxAckDelayMs ?? 5,
+    initialRttMs: options.initialRttMs ?? 50,
+    maxDatagramBytes,
+    loopbackDatagramBytes: options.loopbackDatagramBytes ?? maxDatagramBytes,
+    maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+    maxChannels: options.maxChannels ?? 4_096,
+    sendBufferBytes: options.sendBufferBytes ?? 64 * 1024 * 1024,
+    connectionWindowBytes: options.connectionWindowBytes ?? 32 * 1024 * 1024,
+    channelWindowBytes: options.channelWindowBytes ?? 8 * 1024 * 1024,
+    maxConnections: options.maxConnections ?? 4_096,
+    accept: options.accept ?? true,
+    supersede: options.supersede ?? 'address',
+  };
+  check(resolved);
+  return resolved;
+};
+
+const check = (options: ResolvedOptions): void => {
+  for (const [key, least, greatest] of RANGES) {
+    const value = options[key];
+    if (!(value >= least && value <= greatest)) {
+      const range = `${least} to ${greatest}`;
+      throw new RudpError('invalid', `${key} is ${value}; it must be ${range}`);
+    }
+  }
+  if (!Number.isInteger(options.incarnation)) {
+    throw new RudpError('invalid', `incarnation is ${options.incarnation}; it must be an integer`);
+  }
+  const nameBytes = new TextEncoder().encode(options.name).length;
+  if (nameBytes > MAX_NAME_BYTES) {
+    const problem = `the name has ${nameBytes} bytes; it may have ${MAX_NAME_BYTES}`;
+    throw new RudpError('invalid', problem);
+  }
+  if (!isCongestionName(options.congestion)) {
+    const name: string = options.congestion;
+    throw new RudpError('invalid', `there is no congestion controller named ${name}`);
+  }
+  const least = options.maxMessageBytes + MESSAGE_OVERHEAD_BYTES;
+  if (options.connectionWindowBytes < least) {
+    throw new RudpError(
+      'invalid',
+      `connectionWindowBytes is ${options.connectionWindowBytes}; one message of ` +
+        `maxMessageBytes (${options.maxMessageBytes}) needs ${least}`,
+    );
+  }
+};
+
+/** True for "127.x.y.z:port". */
+export const isLoopback = (address: string): boolean => address.startsWith('127.');
+
+/** The longest datagram for `address` that these options allow. */
+export const datagramBytesFor = (options: ResolvedOptions, address: string): number =>
+  isLoopback(address) ? options.loopbackDatagramBytes : options.maxDatagramBytes;

@@ -1,0 +1,150 @@
+/** Puts together the next data packet of a connection. */
+
+import type { ConnectionParts } from './connection_parts.ts';
+import { FRAME, writeClose } from './frame_codec.ts';
+import { MIN_DATAGRAM_BYTES } from './limits.ts';
+import { NEVER, type Millis } from './millis.ts';
+import { writeDataHeader, type ConnectionId } from './packet_codec.ts';
+import type { PacketProtection } from './protection.ts';
+import type { SentPacket } from './sent_packets.ts';
+import { varintBytes, writeVarint } from './varint.ts';
+
+/** From this probe on, probes are small: perhaps the path has stopped carrying large packets. */
+const SMALL_PROBES_FROM_PTO = 2;
+
+/**
+ * Builds and seals the next packet in `buffer`, which has room for the longest datagram; answers
+ * its length, 0 if there is nothing to send now.
+ */
+export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Millis): number => {
+  if (parts.mtu.probeAt <= now) return buildMtuProbe(parts, buffer, now);
+  const probing = parts.probesPending > 0;
+  const wanting =
+    probing || parts.pingPending || parts.receiveCredit.updatePending || parts.channels.hasData;
+  const sending = wanting && (probing || maySend(parts, now));
+  if (!sending && parts.acks.deadline > now) return 0;
+
+  const { loss, protection } = parts;
+  const small = loss.ptoCount >= SMALL_PROBES_FROM_PTO;
+  const size = small ? MIN_DATAGRAM_BYTES : parts.mtu.currentBytes;
+  const limit = size - protection.overhead;
+  const packetNumber = loss.sent.nextPacketNumber;
+  const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
+  let at = header;
+  let largestAcknowledged = -1;
+  if (parts.acks.pending) {
+    at = parts.acks.write(buffer, at, limit, now);
+    if (at > header) largestAcknowledged = parts.acks.largestReceived;
+  }
+  const eliciting = at;
+  const packet = loss.sent.blank();
+  packet.largestAcknowledged = largestAcknowledged;
+  if (sending) at = writeEliciting(parts, buffer, at, limit, packet);
+  const asksForAck = at > eliciting;
+  if (at === header) {
+    loss.sent.release(packet);
+    return 0;
+  }
+  const end = protection.seal(buffer, header, at, packetNumber);
+  if (!asksForAck) loss.sent.release(packet);
+  noteSent(parts, asksForAck ? packet : undefined, end, now);
+  return end;
+};
+
+/** True if congestion control and pacing let a full packet go now. */
+const maySend = (parts: ConnectionParts, now: Millis): boolean => {
+  const { congestion, loss, mtu } = parts;
+  const size = mtu.currentBytes;
+  parts.paceUntil = NEVER;
+  if (loss.bytesInFlight + size > congestion.windowBytes) return false;
+  const { windowBytes } = congestion;
+  const release = parts.pacer.releaseTime(now, size, windowBytes, loss.rtt.smoothedRtt, size);
+  if (release <= now) return true;
+  parts.paceUntil = release;
+  return false;
+};
+
+/** Writes the frames that ask for an acknowledgement. */
+const writeEliciting = (
+  parts: ConnectionParts,
+  buffer: Uint8Array,
+  start: number,
+  limit: number,
+  packet: SentPacket,
+): number => {
+  let at = start;
+  if (parts.pingPending && at < limit) {
+    buffer[at] = FRAME.ping;
+    at += 1;
+    parts.pingPending = false;
+    parts.counters.pings += 1;
+  }
+  if (parts.receiveCredit.updatePending && at + 1 + varintBytes(Number.MAX_SAFE_INTEGER) <= limit) {
+    buffer[at] = FRAME.maxData;
+    at = writeVarint(buffer, at + 1, parts.receiveCredit.announce());
+    packet.maxData = true;
+  }
+  at = parts.channels.write(buffer, at, limit, packet);
+  if (parts.probesPending === 0) return at;
+  parts.probesPending -= 1;
+  parts.counters.probes += 1;
+  if (at > start) return at;
+  // Nothing new to say: repeat the oldest packet's data, or at least ask whether anybody is there.
+  const oldest = parts.loss.sent.oldest();
+  if (oldest !== undefined) {
+    parts.channels.onLost(oldest);
+    at = parts.channels.write(buffer, at, limit, packet);
+  }
+  if (at === start && at < limit) {
+    buffer[at] = FRAME.ping;
+    at += 1;
+    parts.counters.pings += 1;
+  }
+  return at;
+};
+
+const noteSent = (
+  parts: ConnectionParts,
+  packet: SentPacket | undefined,
+  sizeBytes: number,
+  now: Millis,
+): void => {
+  const { loss } = parts;
+  parts.counters.packetsSent += 1;
+  parts.counters.bytesSent += sizeBytes;
+  if (packet !== undefined) packet.sizeBytes = sizeBytes;
+  loss.onSent(packet, now);
+  if (packet === undefined) return;
+  parts.congestion.onSent(sizeBytes, loss.bytesInFlight, now);
+  parts.pacer.onSent(sizeBytes);
+  // A window at least half full counts as used (RFC 9002 §7.8 leaves the measure to us).
+  packet.windowLimited = 2 * loss.bytesInFlight >= parts.congestion.windowBytes;
+};
+
+/** A ping, padded to the size that is tried. */
+const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis): number => {
+  const { loss, protection } = parts;
+  const packetNumber = loss.sent.nextPacketNumber;
+  const size = parts.mtu.takeProbe(now);
+  const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
+  buffer.fill(FRAME.padding, header, size - protection.overhead);
+  buffer[header] = FRAME.ping;
+  const end = protection.seal(buffer, header, size - protection.overhead, packetNumber);
+  const packet = loss.sent.blank();
+  packet.mtuProbe = true;
+  noteSent(parts, packet, end, now);
+  return end;
+};
+
+/** Builds a packet that holds nothing but a CLOSE frame. */
+export const buildClose = (
+  buffer: Uint8Array,
+  remoteId: ConnectionId,
+  packetNumber: number,
+  protection: PacketProtection,
+  code: number,
+  reason: string,
+): number => {
+  const header = writeDataHeader(buffer, remoteId, packetNumber);
+  return protection.seal(buffer, header, writeClose(buffer, header, code, reason), packetNumber);
+};

@@ -1,0 +1,169 @@
+/** The six packet types and their headers (figures in docs/rudp.md). */
+
+import { ByteReader } from './byte_reader.ts';
+import { MAGIC, MIN_DATAGRAM_BYTES, TAG_BYTES, VERSION } from './limits.ts';
+import { writeUint16, writeUint32, writeUint53 } from './varint.ts';
+
+/** The first byte of every datagram. */
+export const PACKET = {
+  hello: 0x01,
+  retry: 0x02,
+  welcome: 0x03,
+  refuse: 0x04,
+  reset: 0x05,
+  data: 0x06,
+} as const;
+
+/** A connection id: chosen at random by the side that receives under it, 1 … 2^53 − 1. */
+export type ConnectionId = number;
+
+const ID_BYTES = 8;
+const PACKET_NUMBER_BYTES = 4;
+const PACKET_NUMBER_WINDOW = 2 ** 32;
+
+/** Type, connection id. Every packet begins so. */
+export const PREFIX_BYTES = 1 + ID_BYTES;
+export const DATA_HEADER_BYTES = PREFIX_BYTES + PACKET_NUMBER_BYTES;
+/** Type, the client's id, magic, version: what a hello's handshake message is bound to. */
+export const HELLO_BOUND_BYTES = PREFIX_BYTES + 4 + 1;
+/** Type, the client's id, the server's id. */
+export const WELCOME_HEADER_BYTES = PREFIX_BYTES + ID_BYTES;
+export const REFUSE_BYTES = PREFIX_BYTES + 2 + TAG_BYTES;
+export const RESET_BYTES = PREFIX_BYTES + TAG_BYTES;
+
+/** A number that nobody guesses: 53 bits from two draws of `random`. */
+export const newConnectionId = (random: () => number): ConnectionId =>
+  Math.floor(random() * 2 ** 26) * 2 ** 27 + Math.floor(random() * 2 ** 27) || 1;
+
+const packet = (type: number, id: ConnectionId, sizeBytes: number): Uint8Array => {
+  const bytes = new Uint8Array(sizeBytes);
+  bytes[0] = type;
+  writeUint53(bytes, 1, id);
+  return bytes;
+};
+
+/** The bytes that a hello's handshake message is bound to; its cookie is not, it changes. */
+export const helloBound = (clientId: ConnectionId): Uint8Array => {
+  const bytes = packet(PACKET.hello, clientId, HELLO_BOUND_BYTES);
+  writeUint32(bytes, PREFIX_BYTES, MAGIC);
+  bytes[PREFIX_BYTES + 4] = VERSION;
+  return bytes;
+};
+
+/** A hello, padded so that a path that cannot carry rudp shows itself at once. */
+export const encodeHello = (
+  clientId: ConnectionId,
+  cookie: Uint8Array,
+  message: Uint8Array,
+): Uint8Array => {
+  const used = HELLO_BOUND_BYTES + 1 + cookie.length + 2 + message.length;
+  const bytes = new Uint8Array(Math.max(used, MIN_DATAGRAM_BYTES));
+  bytes.set(helloBound(clientId));
+  bytes[HELLO_BOUND_BYTES] = cookie.length;
+  bytes.set(cookie, HELLO_BOUND_BYTES + 1);
+  const at = writeUint16(bytes, HELLO_BOUND_BYTES + 1 + cookie.length, message.length);
+  bytes.set(message, at);
+  return bytes;
+};
+
+export interface Hello {
+  readonly clientId: ConnectionId;
+  readonly version: number;
+  readonly cookie: Uint8Array;
+  readonly message: Uint8Array;
+}
+
+/** Undefined if it is no hello of any version of rudp; of another version only the id is read. */
+export const decodeHello = (datagram: Uint8Array): Hello | undefined => {
+  if (datagram.length < MIN_DATAGRAM_BYTES) return undefined;
+  const reader = new ByteReader(datagram, 1);
+  const clientId = reader.uint53();
+  const magic = reader.uint32();
+  const version = reader.uint8();
+  if (reader.failed() || magic !== MAGIC || clientId === 0) return undefined;
+  if (version !== VERSION) {
+    return { clientId, version, cookie: new Uint8Array(0), message: new Uint8Array(0) };
+  }
+  const cookie = reader.view(reader.uint8());
+  const message = reader.view(reader.uint16());
+  return reader.failed() ? undefined : { clientId, version, cookie, message };
+};
+
+export const encodeRetry = (clientId: ConnectionId, cookie: Uint8Array): Uint8Array => {
+  const bytes = packet(PACKET.retry, clientId, PREFIX_BYTES + cookie.length);
+  bytes.set(cookie, PREFIX_BYTES);
+  return bytes;
+};
+
+export const welcomeHeader = (clientId: ConnectionId, serverId: ConnectionId): Uint8Array => {
+  const bytes = packet(PACKET.welcome, clientId, WELCOME_HEADER_BYTES);
+  writeUint53(bytes, PREFIX_BYTES, serverId);
+  return bytes;
+};
+
+export const encodeWelcome = (header: Uint8Array, message: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(header.length + message.length);
+  bytes.set(header);
+  bytes.set(message, header.length);
+  return bytes;
+};
+
+/** `code` is one of `CLOSE` below 256; the tag covers everything before it. */
+export const encodeRefuse = (
+  clientId: ConnectionId,
+  code: number,
+  mac: (input: Uint8Array) => Uint8Array,
+): Uint8Array => {
+  const bytes = packet(PACKET.refuse, clientId, REFUSE_BYTES);
+  bytes[PREFIX_BYTES] = code;
+  bytes[PREFIX_BYTES + 1] = VERSION;
+  bytes.set(mac(bytes.subarray(0, PREFIX_BYTES + 2)), PREFIX_BYTES + 2);
+  return bytes;
+};
+
+export const encodeReset = (id: ConnectionId, tag: Uint8Array): Uint8Array => {
+  const bytes = packet(PACKET.reset, id, RESET_BYTES);
+  bytes.set(tag, PREFIX_BYTES);
+  return bytes;
+};
+
+/** The connection id of any packet that is at least `PREFIX_BYTES` long; 0 if it has none. */
+export const connectionIdOf = (datagram: Uint8Array): ConnectionId => {
+  const high = uint32At(datagram, 1);
+  return high >= 0x20_0000 ? 0 : high * 0x1_0000_0000 + uint32At(datagram, 5);
+};
+
+const uint32At = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)) >>>
+  0;
+
+/** Writes the header of a data packet to the start of `buffer`. */
+export const writeDataHeader = (
+  buffer: Uint8Array,
+  id: ConnectionId,
+  packetNumber: number,
+): number => {
+  buffer[0] = PACKET.data;
+  return writeUint32(buffer, writeUint53(buffer, 1, id), packetNumber);
+};
+
+/**
+ * The full number of a data packet, of which it carries the low 32 bits: the one nearest to the
+ * next number expected (RFC 9000 §17.1, A.3).
+ */
+export const packetNumberOf = (datagram: Uint8Array, largestReceived: number): number => {
+  const expected = largestReceived + 1;
+  const truncated = uint32At(datagram, PREFIX_BYTES);
+  const candidate = expected - (expected % PACKET_NUMBER_WINDOW) + truncated;
+  if (candidate <= expected - PACKET_NUMBER_WINDOW / 2) return candidate + PACKET_NUMBER_WINDOW;
+  if (candidate > expected + PACKET_NUMBER_WINDOW / 2 && candidate >= PACKET_NUMBER_WINDOW) {
+    return candidate - PACKET_NUMBER_WINDOW;
+  }
+  return candidate;
+};
+
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index]);

@@ -1,0 +1,178 @@
+/**
+ * What comes in: pieces are put together, messages delivered once and in the order of their
+ * channel. There is no state for a channel as such: order is in the predecessors that messages
+ * name, and which messages were delivered is one set of ranges for the whole connection.
+ */
+
+import { CLOSE } from './errors.ts';
+import { chargeOf, type ReceiveCredit } from './flow_control.ts';
+import type { MessageFrame } from './frame_codec.ts';
+import { RangeSet } from './range_set.ts';
+
+/** A message of which pieces are missing, or whose predecessor is. */
+interface IncomingMessage {
+  readonly id: number;
+  readonly channel: number;
+  readonly predecessor: number;
+  readonly bytes: Uint8Array;
+  readonly present: RangeSet;
+  presentBytes: number;
+  complete: boolean;
+}
+
+interface HeldOnChannel {
+  messages: number;
+  bytes: number;
+}
+
+export interface ReassemblyLimits {
+  readonly maxMessageBytes: number;
+  readonly maxChannels: number;
+  readonly channelWindowBytes: number;
+}
+
+/** The peer broke a rule: the code to close with. */
+export type Violation = typeof CLOSE.protocolViolation | typeof CLOSE.flowControl;
+
+/** Takes a delivered message, whose bytes are the taker's from then on. */
+export type Deliver = (channel: number, message: Uint8Array) => void;
+
+export class Reassembly {
+  readonly #limits: ReassemblyLimits;
+  readonly #credit: ReceiveCredit;
+  readonly #deliver: Deliver;
+  readonly #delivered = new RangeSet();
+  readonly #incoming = new Map<number, IncomingMessage>();
+  /** Complete messages, by the predecessor each waits for. */
+  readonly #waiting = new Map<number, IncomingMessage>();
+  readonly #held = new Map<number, HeldOnChannel>();
+  duplicatePieces = 0;
+
+  constructor(limits: ReassemblyLimits, credit: ReceiveCredit, deliver: Deliver) {
+    this.#limits = limits;
+    this.#credit = credit;
+    this.#deliver = deliver;
+  }
+
+  /** Messages of which pieces, or whose predecessors, are missing. */
+  get incompleteMessages(): number {
+    return this.#incoming.size;
+  }
+
+  /** Channels on which such messages are. */
+  get heldChannels(): number {
+    return this.#held.size;
+  }
+
+  /** Takes a frame whose payload lies in `bytes`; what must be kept of it is copied. */
+  handle(frame: MessageFrame, bytes: Uint8Array): Violation | undefined {
+    if (this.#delivered.has(frame.id)) {
+      this.duplicatePieces += 1;
+      return undefined;
+    }
+    const known = this.#incoming.get(frame.id);
+    if (known !== undefined) return this.#addPiece(known, frame, bytes);
+    if (frame.totalBytes > this.#limits.maxMessageBytes) return CLOSE.protocolViolation;
+    if (!this.#credit.charge(chargeOf(frame.totalBytes))) return CLOSE.flowControl;
+    if (frame.length === frame.totalBytes && this.#isDelivered(frame.predecessor)) {
+      const end = frame.payloadAt + frame.length;
+      this.#deliverInOrder(frame.id, frame.channel, copyOf(bytes, frame.payloadAt, end));
+      return undefined;
+    }
+    if (!this.#hold(frame)) return CLOSE.flowControl;
+    const message: IncomingMessage = {
+      id: frame.id,
+      channel: frame.channel,
+      predecessor: frame.predecessor,
+      bytes: new Uint8Array(frame.totalBytes),
+      present: new RangeSet(),
+      presentBytes: 0,
+      complete: false,
+    };
+    this.#incoming.set(frame.id, message);
+    return this.#addPiece(message, frame, bytes);
+  }
+
+  #isDelivered(predecessor: number): boolean {
+    return predecessor === 0 || this.#delivered.has(predecessor);
+  }
+
+  #addPiece(
+    message: IncomingMessage,
+    frame: MessageFrame,
+    bytes: Uint8Array,
+  ): Violation | undefined {
+    const same =
+      frame.totalBytes === message.bytes.length &&
+      frame.channel === message.channel &&
+      frame.predecessor === message.predecessor;
+    if (!same) return CLOSE.protocolViolation;
+    const { offset, length, payloadAt } = frame;
+    const added = message.present.add(offset, offset + length);
+    if (added === 0 && (length > 0 || message.complete)) {
+      this.duplicatePieces += 1;
+      return undefined;
+    }
+    message.bytes.set(bytes.subarray(payloadAt, payloadAt + length), offset);
+    message.presentBytes += added;
+    return message.presentBytes === message.bytes.length ? this.#complete(message) : undefined;
+  }
+
+  #complete(message: IncomingMessage): Violation | undefined {
+    message.complete = true;
+    if (this.#isDelivered(message.predecessor)) {
+      this.#release(message);
+      this.#deliverInOrder(message.id, message.channel, message.bytes);
+      return undefined;
+    }
+    if (this.#waiting.has(message.predecessor)) return CLOSE.protocolViolation;
+    this.#waiting.set(message.predecessor, message);
+    return undefined;
+  }
+
+  /** Delivers a message, and those that waited for it. */
+  #deliverInOrder(id: number, channel: number, bytes: Uint8Array): void {
+    this.#delivered.add(id, id + 1);
+    this.#deliver(channel, bytes);
+    if (this.#waiting.size === 0) return;
+    let last = id;
+    for (let next = this.#waiting.get(last); next; next = this.#waiting.get(last)) {
+      this.#waiting.delete(last);
+      this.#release(next);
+      this.#delivered.add(next.id, next.id + 1);
+      this.#deliver(next.channel, next.bytes);
+      last = next.id;
+    }
+  }
+
+  /** Counts an incomplete message on its channel; false if the peer may not have it there. */
+  #hold(frame: MessageFrame): boolean {
+    const charge = chargeOf(frame.totalBytes);
+    const held = this.#held.get(frame.channel);
+    if (held === undefined) {
+      if (this.#held.size >= this.#limits.maxChannels) return false;
+      this.#held.set(frame.channel, { messages: 1, bytes: charge });
+      return true;
+    }
+    if (held.bytes + charge > this.#limits.channelWindowBytes) return false;
+    held.messages += 1;
+    held.bytes += charge;
+    return true;
+  }
+
+  #release(message: IncomingMessage): void {
+    this.#incoming.delete(message.id);
+    const held = this.#held.get(message.channel);
+    if (held === undefined) return;
+    held.messages -= 1;
+    held.bytes -= chargeOf(message.bytes.length);
+    if (held.messages === 0) this.#held.delete(message.channel);
+  }
+}
+
+/** A copy that owns its memory alone, whatever `bytes` is a view of. */
+const copyOf = (bytes: Uint8Array, start: number, end: number): Uint8Array => {
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+};

@@ -1,0 +1,130 @@
+/**
+ * Links without rudp below them: every message arrives once, in its channel's order, after a random
+ * delay, until its link breaks. Fast, and it breaks links at will: what rudp promises, no more.
+ */
+
+import type { EventQueue } from './event_queue.ts';
+import type { LinkListener, Links, Network, Random } from './world.ts';
+
+interface Node {
+  readonly name: string;
+  readonly incarnation: number;
+  readonly listener: LinkListener;
+  /** Names under which others are known here, "server" or "n2#7". */
+  readonly links: Map<string, Link>;
+}
+
+/** One end of a link: the node at the other end, and the name we have there. */
+interface Link {
+  readonly peer: Node;
+  readonly nameThere: string;
+  readonly epoch: { broken: boolean };
+  /** Channel → when its last message arrives; a channel keeps its order. */
+  readonly arrivals: Map<number, number>;
+}
+
+const REDIAL_MS = 50;
+
+/** Everybody dials the file server; of two cachers the one with the lower name dials. */
+const diallerOf = (a: string, b: string): string => {
+  if (a === 'server') return b;
+  return b === 'server' || a < b ? a : b;
+};
+
+export interface DirectOptions {
+  readonly maxDelayMs: number;
+}
+
+export class DirectNetwork {
+  readonly #queue: EventQueue;
+  readonly #random: Random;
+  readonly #options: DirectOptions;
+  readonly #nodes = new Map<string, Node>();
+  broken = 0;
+
+  constructor(queue: EventQueue, random: Random, options: DirectOptions) {
+    this.#queue = queue;
+    this.#random = random;
+    this.#options = options;
+  }
+
+  readonly network: Network = (name, incarnation, listener) => {
+    const node: Node = { name, incarnation, listener, links: new Map() };
+    this.#nodes.set(name, node);
+    const dialled = new Set<string>();
+    const links: Links = {
+      send: (to, channel, bytes) => {
+        this.#send(node, to, channel, bytes);
+      },
+      setPeer: (peer, _address, dial) => {
+        if (dialled.has(peer)) return;
+        dialled.add(peer);
+        if (dial === 'always' || name < peer) this.#dial(node, peer);
+      },
+      stop: () => {
+        this.#nodes.delete(name);
+        for (const peer of [...node.links.keys()]) this.#break(node, peer);
+      },
+    };
+    return links;
+  };
+
+  #dial(node: Node, peerName: string): void {
+    this.#queue.after(this.#random() * this.#options.maxDelayMs, () => {
+      const peer = this.#nodes.get(peerName);
+      if (this.#nodes.get(node.name) !== node) return;
+      if (peer === undefined) {
+        this.#queue.after(REDIAL_MS, () => {
+          this.#dial(node, peerName);
+        });
+        return;
+      }
+      // A cacher's peers know it by its name; to the file server it is one of many strangers.
+      const nameThere = peerName === 'server' ? `${node.name}#${node.incarnation}` : node.name;
+      const epoch = { broken: false };
+      node.links.set(peerName, { peer, nameThere, epoch, arrivals: new Map() });
+      peer.links.set(nameThere, { peer: node, nameThere: peerName, epoch, arrivals: new Map() });
+      node.listener.up(peerName);
+      peer.listener.up(nameThere);
+    });
+  }
+
+  #send(node: Node, to: string, channel: number, bytes: Uint8Array): void {
+    const link = node.links.get(to);
+    if (link === undefined) return;
+    const { maxDelayMs } = this.#options;
+    const earliest = link.arrivals.get(channel) ?? 0;
+    const at = Math.max(earliest, this.#queue.now + this.#random() ** 3 * maxDelayMs);
+    link.arrivals.set(channel, at);
+    this.#queue.at(at, () => {
+      if (!link.epoch.broken) link.peer.listener.message(link.nameThere, bytes);
+    });
+  }
+
+  /** Breaks a random link: what is under way on it is lost; the dialler dials again. */
+  breakOne(): void {
+    const nodes = [...this.#nodes.values()].filter((node) => node.links.size > 0);
+    const node = nodes[Math.floor(this.#random() * nodes.length)];
+    if (node === undefined) return;
+    const peers = [...node.links.keys()];
+    const peer = peers[Math.floor(this.#random() * peers.length)];
+    if (peer === undefined) return;
+    this.broken++;
+    this.#break(node, peer);
+  }
+
+  #break(node: Node, peerName: string): void {
+    const link = node.links.get(peerName);
+    if (link === undefined || link.epoch.broken) return;
+    link.epoch.broken = true;
+    node.links.delete(peerName);
+    link.peer.links.delete(link.nameThere);
+    const there = this.#nodes.get(link.peer.name) === link.peer;
+    const here = this.#nodes.get(node.name) === node;
+    if (there) link.peer.listener.down(link.nameThere);
+    if (here) node.listener.down(peerName);
+    if (!there || !here) return;
+    if (diallerOf(node.name, link.peer.name) === node.name) this.#dial(node, link.peer.name);
+    else this.#dial(link.peer, node.name);
+  }
+}

@@ -1,0 +1,95 @@
+/** What holds after every event of a run, and at its end (design, sections 3 and 5). */
+
+import type { Cacher } from '../../cacher/cacher_state.ts';
+import { READABLE } from '../../cacher/copy_table.ts';
+import { isOwner, type CachedFile } from '../../cacher/cached_file.ts';
+import { entryOf, type Server } from '../../fileserver/server_state.ts';
+import { compareVersions, formatVersion, type FileNumber } from '../../protocol/ids.ts';
+import type { History } from './applications.ts';
+import { fail } from './world.ts';
+
+const holders = (cachers: readonly Cacher[], file: FileNumber): [Cacher, CachedFile][] => {
+  const found: [Cacher, CachedFile][] = [];
+  for (const cacher of cachers) {
+    const cached = cacher.files.get(file);
+    if (cached !== undefined && cached.bytes.length > 0) found.push([cacher, cached]);
+  }
+  return found;
+};
+
+/** While one node may write, nobody but its backup may read. */
+const checkOneWriter = (file: FileNumber, held: [Cacher, CachedFile][]): void => {
+  const writers = held.filter(([, cached]) => cached.copy === 'modified');
+  if (writers.length > 1) fail(`file ${file} has ${writers.length} writers`);
+  const writer = writers[0];
+  if (writer === undefined) return;
+  for (const [cacher, cached] of held) {
+    if (cached === writer[1] || !READABLE.has(cached.copy)) continue;
+    const isBackup = cached.copy === 'backup' && cached.term === writer[1].term;
+    if (!isBackup) {
+      fail(
+        `file ${file}: ${writer[0].options.node} writes, ${cacher.options.node} reads ${cached.copy}`,
+      );
+    }
+  }
+};
+
+/** Every acknowledged dirty version is in two memories, or the disk has it. */
+const checkTwoCopies = (
+  file: FileNumber,
+  held: [Cacher, CachedFile][],
+  server: Server,
+  history: History,
+): void => {
+  const version = history.acknowledged.get(file);
+  if (version === undefined) return;
+  if (compareVersions(server.meta(file).version, version) >= 0) return;
+  const copies = held.filter(([, cached]) => compareVersions(cached.version, version) >= 0);
+  if (copies.length < 2) {
+    fail(
+      `file ${file}: version ${formatVersion(version)} was acknowledged, ${copies.length} hold it`,
+    );
+  }
+};
+
+export const checkAlways = (server: Server, cachers: readonly Cacher[], history: History): void => {
+  for (let file = 0; file < server.options.geometry.files; file++) {
+    const held = holders(cachers, file as FileNumber);
+    if (held.length === 0) continue;
+    checkOneWriter(file as FileNumber, held);
+    checkTwoCopies(file as FileNumber, held, server, history);
+  }
+  for (const cacher of cachers) checkPages(cacher);
+};
+
+/** Pages that are held and pages that are free add up. */
+const checkPages = (cacher: Cacher): void => {
+  let held = 0;
+  for (const { pages } of cacher.files.values()) held += pages;
+  const { pages, node } = cacher.options;
+  if (held + cacher.freePages !== pages) {
+    fail(`${node}: ${held} pages held and ${cacher.freePages} free of ${pages}`);
+  }
+};
+
+/** When nothing is under way, the directory and the cachers tell the same. */
+export const checkAtRest = (server: Server, cachers: readonly Cacher[]): void => {
+  if (server.running.size > 0) fail(`${server.running.size} transactions run for ever`);
+  for (const cacher of cachers) {
+    const { node } = cacher.options;
+    for (const cached of cacher.files.values()) {
+      const { file, copy, want } = cached;
+      const entry = entryOf(server, file);
+      if (want !== undefined) fail(`${node} waits for ${want.message.type} ${file} for ever`);
+      const claims =
+        (isOwner(cached) && entry.owner === node) ||
+        (copy === 'backup' && entry.backup === node) ||
+        (copy === 'shared' && entry.sharers.has(node)) ||
+        copy === 'invalid';
+      if (!claims) fail(`${node} has file ${file} ${copy}, which the directory does not know`);
+      if (copy === 'invalid' && (entry.owner === node || entry.backup === node)) {
+        fail(`the directory gives file ${file} to ${node}, which does not have it`);
+      }
+    }
+  }
+};

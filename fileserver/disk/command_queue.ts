@@ -1,6 +1,7 @@
 /** What the disk asks of its shell, and which part of the disk each answer is for. */
 
 import { assert } from '../../protocol/assert.ts';
+import { Fifo } from './fifo.ts';
 
 export type DiskCommand =
   /** Fewer bytes than asked for mean that the image ends there. */
@@ -20,7 +21,7 @@ export type Purpose =
 
 export class CommandQueue {
   #nextToken = 1;
-  #queue: DiskCommand[] = [];
+  readonly #queue = new Fifo<DiskCommand>();
   readonly #purposes = new Map<number, Purpose>();
 
   read(offset: number, length: number, purpose: Purpose): void {
@@ -55,6 +56,6 @@ export class CommandQueue {
 
   /** Takes back what no shell has begun. */
   clear(): void {
-    this.#queue = [];
+    this.#queue.drain();
   }
 }

@@ -9,6 +9,7 @@ import type { DiskCommand, Purpose } from './command_queue.ts';
 import { CommandQueue } from './command_queue.ts';
 import { CommitEncoding } from './commit_encoding.ts';
 import type { CommitRecord, DiskEvent, FileMeta } from './disk_events.ts';
+import { Fifo } from './fifo.ts';
 import { FileReader } from './file_reader.ts';
 import { Journal } from './journal.ts';
 import type { OpeningResult, Recovered } from './recovery.ts';
@@ -35,7 +36,7 @@ type State =
 export class DiskCore {
   #state: State = { tag: 'new' };
   readonly #commands = new CommandQueue();
-  #events: DiskEvent[] = [];
+  readonly #events = new Fifo<DiskEvent>();
 
   /** Starts reading the image; ends in an event 'opened', 'refused' or 'failed'. */
   open(): void {

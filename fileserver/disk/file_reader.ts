@@ -7,6 +7,7 @@ import type { AllocationEntry } from './allocation_table.ts';
 import { findBadBlock } from './block_checksums.ts';
 import type { CommandQueue } from './command_queue.ts';
 import type { DiskEvent } from './disk_events.ts';
+import { Fifo } from './fifo.ts';
 import type { FileMetas } from './file_metas.ts';
 import type { FileChange } from './journal.ts';
 import type { Layout } from './layout.ts';
@@ -39,7 +40,7 @@ export class FileReader {
   readonly #emit: (event: DiskEvent) => void;
   #nextRead = 1;
   readonly #reads = new Map<number, Read>();
-  #queue: { token: number; file: FileNumber }[] = [];
+  readonly #queue = new Fifo<{ token: number; file: FileNumber }>();
   /** Committed contents that are not yet all in their home location. */
   readonly #overlay = new Map<FileNumber, Overlaid>();
 
@@ -169,9 +170,8 @@ export class FileReader {
 
   /** Answers every open read with a failure. */
   fail(reason: string): void {
-    const open = [...this.#reads.values(), ...this.#queue];
+    const open = [...this.#reads.values(), ...this.#queue.drain()];
     this.#reads.clear();
-    this.#queue = [];
     for (const { token, file } of open) this.#emit({ type: 'readFailed', token, file, reason });
   }
 }

@@ -114,10 +114,18 @@ export class FakeDisk {
     this.#unsynced.clear();
   }
 
-  /** The power fails and comes back; commands that were not executed are never to be. */
-  crash(): void {
+  /**
+   * The power fails and comes back; commands that were not executed are never to be. `keeps` decides
+   * for the sector at an offset whether all that was written to it is kept, or nothing; without it,
+   * chance decides, and tears sectors too.
+   */
+  crash(keeps?: (offset: number) => boolean): void {
     for (const [sector, versions] of this.#unsynced) {
       const offset = sector * SECTOR_BYTES;
+      if (keeps !== undefined) {
+        if (keeps(offset)) this.#synced.set(versions.at(-1)!, offset);
+        continue;
+      }
       const old = this.#synced.slice(offset, offset + SECTOR_BYTES);
       const left = [old, ...versions];
       const kept = left[pick(this.#random, left.length)]!.slice();

@@ -373,16 +373,20 @@ export class Endpoint {
     return undefined;
   }
 
-  /** The next event; taking a message gives the peer its credit back. */
+  /** The next event; taking a message gives the peer its credit back (but see `release`). */
   pollEvent(): EndpointEvent | undefined {
     const event = this.#events.shift();
-    if (event?.type !== 'message') return event;
-    const connection = this.#table.byHandle.get(event.connection);
-    if (connection !== undefined) {
-      connection.consume(event.message.length);
-      if (connection.creditDue) this.#standInLine(connection);
+    if (event?.type === 'message' && this.options.credit === 'poll') {
+      this.release(event.connection, event.message.length);
     }
     return event;
+  }
+
+  /** Under the option `credit: 'release'`: a message of `bytes` is done with. */
+  release(connection: ConnectionHandle, bytes: number): void {
+    const found = this.#table.byHandle.get(connection);
+    found?.consume(bytes);
+    if (found?.creditDue) this.#standInLine(found);
   }
 
   /** @throws RudpError 'closed' or 'not-connected'. */

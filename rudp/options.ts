@@ -54,6 +54,11 @@ export interface EndpointOptions {
    * from its own address ('address', the default: two processes cannot share it), or all ('name').
    */
   readonly supersede?: 'address' | 'name';
+  /**
+   * When a message counts as taken by the application, so that its credit goes back to the peer:
+   * when `pollEvent` yields it ('poll', the default), or when `release` is called ('release').
+   */
+  readonly credit?: 'poll' | 'release';
 }
 
 export type ResolvedOptions = Required<EndpointOptions>;
@@ -110,6 +115,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     maxConnections: options.maxConnections ?? 4_096,
     accept: options.accept ?? true,
     supersede: options.supersede ?? 'address',
+    credit: options.credit ?? 'poll',
   };
   check(resolved);
   return resolved;

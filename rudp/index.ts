@@ -1,0 +1,17 @@
+/** rudp: reliable messages over UDP. `RudpEndpoint` for applications, the pure parts for the rest. */
+
+export { createChecksumProtection } from './checksum_protection.ts';
+export type { CongestionController, CongestionName } from './congestion.ts';
+export type { ConnectionHandle } from './connection.ts';
+export { Endpoint, type EndpointEvent, type Peer, type Transmit } from './endpoint.ts';
+export { CLOSE, RUDP_ERROR_CODES, RudpError, type CloseReason } from './errors.ts';
+export type { RudpErrorCode } from './errors.ts';
+export type { Millis } from './millis.ts';
+export type { EndpointOptions } from './options.ts';
+export { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
+export type { HandshakeProtection, PacketProtection, Protection } from './protection.ts';
+export { RudpConnection, type RudpMessage } from './rudp_connection.ts';
+export { createSecureRandom, LOOPBACK_DATAGRAM_BYTES, RudpEndpoint } from './rudp_endpoint.ts';
+export type { BindOptions } from './rudp_endpoint.ts';
+export { SocketEndpoint, type DatagramCore, type SocketOptions } from './socket_endpoint.ts';
+export type { ConnectionStats, EndpointCounters } from './stats.ts';

@@ -1,0 +1,173 @@
+/** I/O: rudp for applications that want nothing but reliable messages: bind, connect, accept. */
+
+import { randomBytes } from 'node:crypto';
+import { createChecksumProtection } from './checksum_protection.ts';
+import type { ConnectionHandle } from './connection.ts';
+import { Endpoint, type EndpointEvent } from './endpoint.ts';
+import { CLOSE, RudpError } from './errors.ts';
+import { Fifo } from './fifo.ts';
+import type { EndpointOptions } from './options.ts';
+import { RudpConnection, type Driver } from './rudp_connection.ts';
+import { SocketEndpoint } from './socket_endpoint.ts';
+
+export interface BindOptions extends Omit<
+  Partial<EndpointOptions>,
+  'credit' | 'random' | 'protection'
+> {
+  /** An IPv4 address; default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Both sides must have the same, an unsigned 32-bit number; default 0. */
+  readonly key?: number;
+}
+
+/** Large datagrams cost little on the loopback interface, whose MTU is 64 KiB. */
+export const LOOPBACK_DATAGRAM_BYTES = 32 * 1024;
+
+const RANDOM_BATCH = 64;
+
+/** Unpredictable numbers in [0, 1), as connection ids need them. */
+export const createSecureRandom = (): (() => number) => {
+  let batch = new Uint32Array(0);
+  let used = 0;
+  return () => {
+    if (used === batch.length) {
+      batch = new Uint32Array(new Uint8Array(randomBytes(4 * RANDOM_BATCH)).buffer);
+      used = 0;
+    }
+    return (batch[used++] ?? 0) / 0x1_0000_0000;
+  };
+};
+
+export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
+  readonly endpoint: Endpoint;
+  #socket!: SocketEndpoint<EndpointEvent>;
+  readonly #connections = new Map<ConnectionHandle, RudpConnection>();
+  readonly #dials = new Map<
+    ConnectionHandle,
+    { resolve: (connection: RudpConnection) => void; reject: (error: Error) => void }
+  >();
+  readonly #accepted = new Fifo<RudpConnection>();
+  readonly #acceptors = new Fifo<(connection: RudpConnection | undefined) => void>();
+  #closed = false;
+
+  /** @throws RudpError 'invalid', or what binding the socket throws. */
+  static async bind(options: BindOptions = {}): Promise<RudpEndpoint> {
+    const { host, port, key, ...rest } = options;
+    const self = new RudpEndpoint({
+      name: '',
+      incarnation: Date.now(),
+      loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+      ...rest,
+      protection: createChecksumProtection(key),
+      random: createSecureRandom(),
+      credit: 'release',
+    });
+    self.#socket = await SocketEndpoint.bind(self.endpoint, {
+      ...(host === undefined ? {} : { host }),
+      ...(port === undefined ? {} : { port }),
+      onEvent: (event) => {
+        self.#handle(event);
+      },
+    });
+    return self;
+  }
+
+  private constructor(options: EndpointOptions) {
+    this.endpoint = new Endpoint(options);
+  }
+
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  now(): number {
+    return this.#socket.now();
+  }
+
+  wake(): void {
+    this.#socket.wake();
+  }
+
+  /**
+   * Connects to the endpoint at an IPv4 address.
+   * @throws RudpError 'refused' if no connection comes about.
+   */
+  async connect(host: string, port: number): Promise<RudpConnection> {
+    const handle = this.endpoint.connect(`${host}:${port}`, this.now());
+    this.wake();
+    return new Promise((resolve, reject) => {
+      this.#dials.set(handle, { resolve, reject });
+    });
+  }
+
+  /** The next connection that a peer has made; undefined once the endpoint is closed. */
+  async accept(): Promise<RudpConnection | undefined> {
+    const next = this.#accepted.shift();
+    if (next !== undefined || this.#closed) return next;
+    return new Promise((resolve) => {
+      this.#acceptors.push(resolve);
+    });
+  }
+
+  /** The connections that peers make. */
+  async *[Symbol.asyncIterator](): AsyncIterator<RudpConnection> {
+    for (let next = await this.accept(); next !== undefined; next = await this.accept()) yield next;
+  }
+
+  #handle(event: EndpointEvent): void {
+    switch (event.type) {
+      case 'connected':
+        this.#connected(event);
+        break;
+      case 'message':
+        this.#connections.get(event.connection)?.deliver(event);
+        break;
+      case 'drain':
+        this.#connections.get(event.connection)?.drain();
+        break;
+      case 'closed': {
+        const { code, reason } = event;
+        this.#connections.get(event.connection)?.finish({ code, reason });
+        this.#connections.delete(event.connection);
+        this.#dials.get(event.connection)?.reject(new RudpError('refused', reason));
+        this.#dials.delete(event.connection);
+        break;
+      }
+      default:
+        event satisfies never;
+    }
+  }
+
+  #connected(event: Extract<EndpointEvent, { type: 'connected' }>): void {
+    const connection = new RudpConnection(this, event.connection, event.address, event.peer);
+    this.#connections.set(event.connection, connection);
+    const dial = this.#dials.get(event.connection);
+    if (dial !== undefined) {
+      this.#dials.delete(event.connection);
+      dial.resolve(connection);
+      return;
+    }
+    const acceptor = this.#acceptors.shift();
+    if (acceptor === undefined) this.#accepted.push(connection);
+    else acceptor(connection);
+  }
+
+  /** Closes every connection once it is acknowledged (see `RudpConnection.close`), then the socket. */
+  async close(flushMs?: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const open = [...this.#connections.values()];
+    await Promise.all(open.map((each) => each.close(CLOSE.none, 'endpoint closed', flushMs)));
+    for (const handle of this.#dials.keys()) {
+      this.endpoint.close(handle, CLOSE.none, 'endpoint closed', this.now());
+    }
+    for (let next = this.#acceptors.shift(); next; next = this.#acceptors.shift()) next(undefined);
+    await this.#socket.close();
+  }
+}

@@ -1,0 +1,206 @@
+/** I/O: runs an endpoint, or anything of its shape, on a UDP socket. */
+
+import type { Socket } from 'node:dgram';
+import { performance } from 'node:perf_hooks';
+import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
+import { RudpError } from './errors.ts';
+import type { Transmit } from './endpoint_event.ts';
+import type { Millis } from './millis.ts';
+
+/** What a socket drives: `Endpoint` and `PeerLinks` are such. */
+export interface DatagramCore<Event> {
+  handleDatagram(from: string, datagram: Uint8Array, now: Millis): void;
+  handleTimeout(now: Millis): void;
+  nextTimeout(): Millis | undefined;
+  pollTransmit(now: Millis): Transmit | undefined;
+  pollEvent(): Event | undefined;
+}
+
+export interface SocketOptions<Event> {
+  /** An IPv4 address; default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 0: any free port. */
+  readonly port?: number;
+  /** Called for every event, one loop turn's events in a row; what it sends goes out with them. */
+  readonly onEvent: (event: Event) => void;
+  /** A socket that fails otherwise than by losing a datagram; default: the error is thrown. */
+  readonly onError?: (error: Error) => void;
+}
+
+/** The kernel bounds it by net.core.rmem_max; a full buffer drops datagrams silently. */
+const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
+/** Datagrams sent before the socket is read again. */
+const SENDS_PER_TURN = 64;
+/** Parsed addresses that are kept; beyond them the memory starts anew. */
+const MAX_DESTINATIONS = 10_000;
+/** Node's timers cannot be set further ahead. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Addresses are numbers here already; Node's own look-up would defer every send by a tick. */
+const noLookup = (
+  host: string,
+  _family: unknown,
+  callback: (error: null, address: string, family: number) => void,
+): void => {
+  callback(null, host, 4);
+};
+
+/** Splits "127.0.0.1:4000". */
+const parseAddress = (address: string): { readonly host: string; readonly port: number } => {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
+};
+
+export class SocketEndpoint<Event> {
+  readonly core: DatagramCore<Event>;
+  readonly #promised: SocketAsPromised;
+  readonly #socket: Socket;
+  readonly #options: SocketOptions<Event>;
+  readonly #destinations = new Map<string, { readonly host: string; readonly port: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt: Millis = Number.POSITIVE_INFINITY;
+  #flushPlanned = false;
+  #closed = false;
+  #lastSender = { host: '', port: 0, address: '' };
+  /** Datagrams the kernel did not take. */
+  sendErrors = 0;
+
+  /** Binds a socket and starts to drive `core` by it. @throws what the bind throws. */
+  static async bind<Event>(
+    core: DatagramCore<Event>,
+    options: SocketOptions<Event>,
+  ): Promise<SocketEndpoint<Event>> {
+    const promised = DgramAsPromised.createSocket({
+      type: 'udp4',
+      recvBufferSize: SOCKET_BUFFER_BYTES,
+      sendBufferSize: SOCKET_BUFFER_BYTES,
+      lookup: noLookup,
+    });
+    const { host = '127.0.0.1', port = 0 } = options;
+    await promised.bind({ address: host, port });
+    return new SocketEndpoint(core, promised, options);
+  }
+
+  private constructor(
+    core: DatagramCore<Event>,
+    promised: SocketAsPromised,
+    options: SocketOptions<Event>,
+  ) {
+    this.core = core;
+    this.#promised = promised;
+    this.#socket = promised.socket;
+    this.#options = options;
+    this.#socket.on('message', (bytes, { address, port }) => {
+      this.core.handleDatagram(this.#senderOf(address, port), bytes, this.now());
+      this.wake();
+    });
+    this.#socket.on('error', (error) => {
+      this.sendErrors += 1;
+      // The kernel reports an unreachable peer or a full queue here; to rudp both are losses.
+      if (!('syscall' in error) || error.syscall !== 'send') this.#fail(error);
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#options.onError === undefined) throw error;
+    this.#options.onError(error);
+  }
+
+  /** The clock that all times of the core are read from: monotonic, in milliseconds. */
+  now(): Millis {
+    return performance.now();
+  }
+
+  /** Where the socket is bound, "127.0.0.1:4000". */
+  get address(): string {
+    const { address, port } = this.#socket.address();
+    return `${address}:${port}`;
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  #senderOf(host: string, port: number): string {
+    const last = this.#lastSender;
+    if (last.port !== port || last.host !== host) {
+      this.#lastSender = { host, port, address: `${host}:${port}` };
+    }
+    return this.#lastSender.address;
+  }
+
+  /** To be called after any call of the core's own methods: what they queued goes out this turn. */
+  wake(): void {
+    if (this.#flushPlanned || this.#closed) return;
+    this.#flushPlanned = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushPlanned = false;
+    if (this.#closed) return;
+    const now = this.now();
+    if ((this.core.nextTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.core.handleTimeout(now);
+    this.#drainEvents();
+    this.#drainTransmits(now);
+    this.#armTimer();
+  };
+
+  #drainEvents(): void {
+    for (let event = this.core.pollEvent(); event !== undefined; event = this.core.pollEvent()) {
+      this.#options.onEvent(event);
+    }
+  }
+
+  #drainTransmits(now: Millis): void {
+    for (let sends = 0; sends < SENDS_PER_TURN; sends += 1) {
+      // A datagram that waits in user space would be overwritten by the next one.
+      if (this.#socket.getSendQueueCount() > 0) break;
+      const transmit = this.core.pollTransmit(now);
+      if (transmit === undefined) return;
+      this.#send(transmit);
+    }
+    this.wake();
+  }
+
+  #send({ to, bytes }: Transmit): void {
+    let destination = this.#destinations.get(to);
+    if (destination === undefined) {
+      if (this.#destinations.size >= MAX_DESTINATIONS) this.#destinations.clear();
+      destination = parseAddress(to);
+      this.#destinations.set(to, destination);
+    }
+    try {
+      this.#socket.send(bytes, destination.port, destination.host);
+    } catch (error) {
+      // An impossible port or host: the dial to it will time out.
+      this.sendErrors += 1;
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+
+  #armTimer(): void {
+    const at = this.core.nextTimeout() ?? Number.POSITIVE_INFINITY;
+    // A timer that fires too early only looks again; so a later deadline costs no new timer.
+    if (at >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    const delayMs = Math.min(Math.max(at - this.now(), 0), MAX_TIMER_MS);
+    this.#timer = setTimeout(this.#onTimer, delayMs);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#flush();
+  };
+
+  /** Sends what is queued and closes the socket. The core is not told; close its connections first. */
+  async close(): Promise<void> {
+    if (this.#closed) throw new RudpError('closed', 'the socket is closed already');
+    this.#drainEvents();
+    this.#drainTransmits(this.now());
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#promised.close();
+  }
+}

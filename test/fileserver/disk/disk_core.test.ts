@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import { CHECKSUM_ENTRY_BYTES, computeLayout, NODES_MAX } from '../../../fileserver/disk/layout.ts';
+import { encodeRecord, sealRecord } from '../../../fileserver/disk/journal_record.ts';
+import { newestSuperblock } from '../../../fileserver/disk/superblock.ts';
 import { fillContents } from '../../../fileserver/disk/fill.ts';
 import { READS_AT_ONCE, READS_QUEUED_MAX } from '../../../fileserver/disk/file_reader.ts';
 import { fileSizeBytes, OUTCOMES_KEPT } from '../../../protocol/ids.ts';
@@ -102,10 +104,12 @@ describe('a disk core', () => {
     for (let number = 0; number < NODES_MAX / 2; number++) {
       run.core.commit(number, [mark(number, 1, `owner${number}`, `backup${number}`)]);
     }
-    run.settle();
-    expect(() => {
+    const oneMore = (): void => {
       run.core.commit(1, [mark(NODES_MAX / 2, 1, 'one-more', 'owner0')]);
-    }).to.throw(`at most ${NODES_MAX} nodes`);
+    };
+    expect(oneMore, 'while their marks are on their way').to.throw(`at most ${NODES_MAX} nodes`);
+    run.settle();
+    expect(oneMore).to.throw(`at most ${NODES_MAX} nodes`);
     const again = opened(run.disk);
     commitNow(again, contents(7, 65, 65, geometry));
     commitNow(again, mark(NODES_MAX / 2, 2, 'new-owner', 'new-backup'));
@@ -257,11 +261,60 @@ describe('a disk core', () => {
       expect(event?.type).to.equal('failed');
       expect(event?.type === 'failed' && event.reason).to.match(/EIO: input\/output error$/);
       expect(more).to.deep.equal([]);
+      const { image } = run.disk;
       run.core.commit(3, [contents(3, 65)]);
       run.core.readFile(4, file(1));
       expect(run.settle().map(({ type }) => type)).to.deep.equal(['readFailed']);
+      expect(run.disk.image).to.deep.equal(image);
     });
   }
+
+  it('takes back what the shell has not begun when it stops', () => {
+    const { core } = opened(small());
+    core.commit(1, [contents(1, 65)]);
+    core.readFile(2, file(1));
+    core.handleFailed(core.pollCommand()!.token, 'EIO');
+    expect(core.pollCommand()).to.equal(undefined);
+  });
+
+  it('answers the reads under way before it is closed', () => {
+    const run = opened(small());
+    run.core.readFile(4, file(1));
+    const held = [run.holdNext('read'), run.holdNext('read')];
+    run.core.close();
+    expect(run.settle()).to.deep.equal([]);
+    held.forEach((read) => {
+      run.complete(read);
+    });
+    expect(run.settle().map(({ type }) => type)).to.deep.equal(['file', 'closed']);
+  });
+
+  it('fails reads beyond the end of an image that was cut off meanwhile', () => {
+    const run = opened(small());
+    run.disk.truncate(regions.data.offset + SIZE_BYTES + 1);
+    expect(readNow(run, 0)).to.deep.equal(fillContents(0, SIZE_BYTES));
+    expect(readNow(run, 1)).to.match(/^file 1: the image ends within/);
+    run.disk.truncate(regions.checksums.offset + 1);
+    expect(readNow(run, 0)).to.match(/^file 0: the image ends within/);
+  });
+
+  it('refuses a journal record that writes where no region is', () => {
+    const cases: [number, number, RegExp][] = [
+      [3, regions.freeMap.length - 7, /writes to 4089 of region 3, which has no such place/],
+      [99, 0, /writes to 0 of region 99/],
+    ];
+    for (const [region, offset, reason] of cases) {
+      const disk = small();
+      const superblock = newestSuperblock(disk.image);
+      if (typeof superblock === 'string') throw new Error(superblock);
+      const bytes = encodeRecord(1, [{ tag: 'write', region, offset, bytes: new Uint8Array(8) }]);
+      sealRecord(bytes, { groupFirst: 1, lastOfGroup: true, salt: superblock.journalSalt });
+      disk.edit((image) => {
+        image.set(bytes, regions.journal.offset);
+      });
+      expect(refusal(disk)).to.match(reason);
+    }
+  });
 
   it('answers the reads under way when the disk stops', () => {
     const run = opened(small());

@@ -151,19 +151,34 @@ describe('an image file', () => {
 
   it('is taken over from a process that was killed', async () => {
     await formatImage(image, SMALL, OPTIONS);
-    const script = `require('node:net').createServer().listen(${JSON.stringify(`${image}.lock`)}, () => console.log('up'))`;
+    const script = `require('node:net').createServer().listen(${JSON.stringify(`${image}.lock.0badcafe`)}, () => console.log('up'))`;
     const holder = spawn(process.execPath, ['-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(holder.stdout, 'data');
     holder.kill('SIGKILL');
     await once(holder, 'exit');
-    expect(await fs.readdir(folder)).to.include('volume.lock');
-    const all = await Promise.allSettled([1, 2, 3, 4].map(() => ImageFile.open(image)));
-    const open = all.filter((result) => result.status === 'fulfilled');
-    expect(open).to.have.length(1);
-    await open[0]!.value.close();
+    expect(await fs.readdir(folder)).to.include('volume.lock.0badcafe');
+    await (await ImageFile.open(image)).close();
     expect(await fs.readdir(folder)).to.deep.equal(['volume']);
+  });
+
+  it('is opened by exactly one of many that begin at once', async () => {
+    await formatImage(image, SMALL, OPTIONS);
+    for (let round = 0; round < 20; round++) {
+      const all = await Promise.allSettled(Array.from({ length: 6 }, () => ImageFile.open(image)));
+      const open = all.filter((result) => result.status === 'fulfilled');
+      expect(open).to.have.length(1);
+      await open[0]!.value.close();
+    }
+    expect(await fs.readdir(folder)).to.deep.equal(['volume']);
+  });
+
+  it('leaves files alone that are named like a lock and are none', async () => {
+    await formatImage(image, SMALL, OPTIONS);
+    await fs.writeFile(`${image}.lock.0badcafe`, 'notes');
+    await (await ImageFile.open(image)).close();
+    expect(await fs.readdir(folder)).to.deep.equal(['volume', 'volume.lock.0badcafe']);
   });
 
   it('is locked in a folder deeper than the name of a socket may be', async () => {

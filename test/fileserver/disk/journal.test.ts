@@ -55,6 +55,46 @@ describe('the journal', () => {
     }
   });
 
+  it('lets a group grow to a mebibyte', () => {
+    const geometry = { files: 20, blockSizeBytes: 65_536, blocksPerFile: 1 };
+    // A record of 65.9 KB: 15 of them fit, 16 do not.
+    for (const [commits, syncs] of [
+      [1 + 15, 2],
+      [1 + 16, 3],
+    ] as const) {
+      const run = opened(FakeDisk.formatted(geometry, 1));
+      const before = run.disk.syncs;
+      for (let token = 0; token < commits; token++) {
+        run.core.commit(token, [contents(token, 65, 65, geometry)]);
+      }
+      expect(tokens(run)).to.have.length(commits);
+      expect(run.disk.syncs - before).to.equal(syncs);
+    }
+  });
+
+  it('writes a bounded number of home locations at a time', () => {
+    const run = opened(FakeDisk.formatted({ ...SMALL, files: 1_000 }, 1));
+    run.core.commit(
+      1,
+      Array.from({ length: 1_000 }, (_, number) => mark(number, 1)),
+    );
+    let most = 0;
+    do most = Math.max(most, run.pending.length);
+    while (run.step());
+    expect(most).to.equal(256);
+    expect(opened(run.disk).core.markedFiles()).to.have.length(1_000);
+  });
+
+  it('makes room for a record of half its size after a group of nearly all of it', () => {
+    const run = opened(small());
+    const half = Array.from({ length: 20 }, (_, at) => contents(at % 6, at));
+    run.core.commit(1, [mark(1, 1)]);
+    for (let token = 2; token < 31; token++) run.core.commit(token, [contents(2, token)]);
+    expect(tokens(run)).to.have.length(30);
+    commitNow(run, ...half);
+    commitNow(run, ...half);
+  });
+
   it('answers a commit only when it is synced', () => {
     const run = opened(small());
     run.core.commit(5, [contents(1, 65)]);
@@ -180,6 +220,22 @@ describe('the journal', () => {
         expect(byteOf(again, rounds % 6), `after ${rounds} without copy ${copy}`).to.equal(rounds);
       }
     }
+  });
+
+  it('starts from either superblock copy alone, at every step of a burst of commits', () => {
+    const run = opened(small());
+    let committed = 0;
+    for (let token = 1; token <= 120; token++) run.core.commit(token, [contents(0, token)]);
+    while (run.step()) {
+      for (const event of run.events.splice(0)) if (event.type === 'committed') committed++;
+      for (const copy of [0, 1]) {
+        const disk = new FakeDisk(run.disk.image, 1);
+        disk.edit((image) => (image[copy * SECTOR_BYTES + 30]! ^= 4));
+        const { counter } = opened(disk).core.meta(file(0)).version;
+        expect(counter, `without copy ${copy}`).to.be.within(committed, 120);
+      }
+    }
+    expect(committed).to.equal(120);
   });
 
   it('needs one superblock', () => {

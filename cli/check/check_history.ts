@@ -4,11 +4,11 @@
  * every file is checked by itself. Pure.
  */
 
-import { fileHistory, type FileHistory } from './file_history.ts';
+import { fileHistory, projectOn, type FileHistory } from './file_history.ts';
 import { minimise } from './minimise.ts';
 import { findShortRead, findUnexplained } from './necessary.ts';
 import { compareTimes, type Operation } from './operation.ts';
-import { search } from './search.ts';
+import { search, searchQuickly } from './search.ts';
 
 export interface CheckLimits {
   /** How many steps the search may take for one file before it stays undecided. */
@@ -48,10 +48,32 @@ const byFile = (operations: readonly Operation[]): Map<number, Operation[]> => {
   return files;
 };
 
-const offendingPiece = (history: FileHistory, steps: number): Operation[] =>
-  minimise(history, { steps })
-    .map(({ operation }) => operation)
-    .sort((a, b) => compareTimes(a.startNs, b.startNs));
+const violation = (file: number, history: FileHistory, steps: number): Verdict => {
+  const piece = minimise(history, { steps }).map(({ operation }) => operation);
+  piece.sort((a, b) => compareTimes(a.startNs, b.startNs));
+  const from = history.bounds[0] ?? 0;
+  const to = (history.bounds.at(-1) ?? 1) - 1;
+  const what = `no order of these ${piece.length} operations explains what was read`;
+  return {
+    verdict: 'violation',
+    file,
+    message: `file ${file}: ${what} of bytes ${from} to ${to}`,
+    piece,
+  };
+};
+
+/**
+ * The history of a part of the file that no order explains, if one is found. One segment is decided
+ * quickly where the whole is not, and shows most violations.
+ */
+const findIllegalPart = (history: FileHistory, limits: CheckLimits): FileHistory | undefined => {
+  const budget = { steps: limits.stepsPerFile };
+  for (let segment = 0; segment + 1 < history.bounds.length; segment += 1) {
+    const part = projectOn(history, segment);
+    if (search(part, budget) === 'illegal') return part;
+  }
+  return undefined;
+};
 
 /** The verdict on one file; undefined if an order explains all of it. */
 const checkFile = (
@@ -67,15 +89,15 @@ const checkFile = (
     const { message, operation } = single;
     return { verdict: 'violation', file, message: `file ${file}: ${message}`, piece: [operation] };
   }
-  const finding = search(history, { steps: limits.stepsPerFile });
+  const budget = { steps: limits.stepsPerFile };
+  if (searchQuickly(history, budget)) return undefined;
+  const part = findIllegalPart(history, limits);
+  if (part !== undefined) return violation(file, part, limits.minimiseSteps);
+  const finding = search(history, budget);
   if (finding === 'legal') return undefined;
-  if (finding === 'undecided') {
-    const message = `file ${file}: no verdict on ${operations.length} operations after ${limits.stepsPerFile} steps`;
-    return { verdict: 'undecided', file, message };
-  }
-  const piece = offendingPiece(history, limits.minimiseSteps);
-  const message = `file ${file}: no order of these ${piece.length} operations explains what was read`;
-  return { verdict: 'violation', file, message, piece };
+  if (finding === 'illegal') return violation(file, history, limits.minimiseSteps);
+  const message = `file ${file}: no verdict on ${operations.length} operations after ${limits.stepsPerFile} steps`;
+  return { verdict: 'undecided', file, message };
 };
 
 /**

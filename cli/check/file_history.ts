@@ -156,3 +156,23 @@ export const withEntries = (history: FileHistory, entries: readonly Entry[]): Fi
   ...history,
   entries,
 });
+
+/**
+ * What happened to one segment only. If no order explains that, none explains the whole: an order of
+ * the whole is one for each part.
+ */
+export const projectOn = (history: FileHistory, segment: number): FileHistory => {
+  const numbers = new Map<number, number>();
+  const renumber = (value: number): Int32Array => {
+    const number = numbers.get(value) ?? numbers.size;
+    numbers.set(value, number);
+    return Int32Array.of(number);
+  };
+  const initial = renumber(history.initial[segment] ?? 0);
+  const entries = history.entries.flatMap((entry) => {
+    const value = entry.values[segment - entry.firstSegment];
+    return value === undefined ? [] : [{ ...entry, firstSegment: 0, values: renumber(value) }];
+  });
+  const bounds = history.bounds.slice(segment, segment + 2);
+  return { entries, initial, valueCount: numbers.size, bounds };
+};

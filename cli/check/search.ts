@@ -14,6 +14,9 @@ export interface Budget {
   steps: number;
 }
 
+/** A strict search that meets an order finds it in about one step for each operation. */
+const STRICT_STEPS_PER_ENTRY = 4;
+
 interface Frame {
   readonly depth: number;
   readonly candidates: readonly number[];
@@ -32,9 +35,8 @@ const candidatesOf = (
     .sort((a, b) => (endOf(a) === endOf(b) ? a - b : endOf(a) - endOf(b)));
 };
 
-/** Whether the history of one file is linearizable; 'undecided' if the budget ends before that is known. */
-export const search = (history: FileHistory, budget: Budget): Finding => {
-  const state = new SearchState(history);
+const searchAll = (history: FileHistory, budget: Budget, strict: boolean): Finding => {
+  const state = new SearchState(history, strict);
   const seen = new Set<string>();
   const frames: Frame[] = [];
   const arrive = (): boolean => {
@@ -63,4 +65,20 @@ export const search = (history: FileHistory, budget: Budget): Finding => {
     if (arrive()) return 'legal';
   }
   return 'illegal';
+};
+
+/**
+ * Whether the history of one file is linearizable; 'undecided' if the budget ends before that is
+ * known. A quick strict search comes first: it finds most orders, but decides nothing if it fails.
+ */
+export const search = (history: FileHistory, budget: Budget): Finding =>
+  searchQuickly(history, budget) ? 'legal' : searchAll(history, budget, false);
+
+/** True if an order is found without trying much. */
+export const searchQuickly = (history: FileHistory, budget: Budget): boolean => {
+  const quick = { steps: Math.min(budget.steps, STRICT_STEPS_PER_ENTRY * history.entries.length) };
+  const granted = quick.steps;
+  const finding = searchAll(history, quick, true);
+  budget.steps -= granted - quick.steps;
+  return finding === 'legal';
 };

@@ -3,6 +3,7 @@
  * what the others still need. Every step can be taken back. Pure.
  */
 
+import { Demand } from './demand.ts';
 import { NEVER, type FileHistory } from './file_history.ts';
 
 /** Numbers that look random, one for each value: the final mix of MurmurHash3. */
@@ -23,9 +24,8 @@ export class SearchState {
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
   readonly #contents: Int32Array;
-  /** By value: how many reads and how many writes of it are not yet in line. */
-  readonly #needed: Int32Array;
-  readonly #supplied: Int32Array;
+  readonly #inLine: Uint8Array;
+  readonly #demand: Demand;
   /** How many operations that were answered are not yet in line. */
   #remaining = 0;
   #last = -1;
@@ -35,7 +35,11 @@ export class SearchState {
   readonly #lastBefore: number[] = [];
   readonly #overwritten: number[] = [];
 
-  constructor(history: FileHistory) {
+  /**
+   * A strict state gives a line up where it could go on only if a later write covered part of one
+   * that a read is to see: what it finds is right, but it may find nothing where there is an order.
+   */
+  constructor(history: FileHistory, strict: boolean) {
     this.#history = history;
     const count = history.entries.length;
     this.#head = count;
@@ -45,13 +49,9 @@ export class SearchState {
       (_, index) => (index + count) % (count + 1),
     );
     this.#contents = history.initial.slice();
-    this.#needed = new Int32Array(history.valueCount);
-    this.#supplied = new Int32Array(history.valueCount);
-    for (const entry of history.entries) {
-      const counts = entry.isRead ? this.#needed : this.#supplied;
-      for (const value of entry.values) counts[value] = (counts[value] ?? 0) + 1;
-      if (entry.end !== NEVER) this.#remaining += 1;
-    }
+    this.#inLine = new Uint8Array(count);
+    this.#demand = new Demand(history.entries, history.valueCount, this.#inLine, strict);
+    this.#remaining = history.entries.filter(({ end }) => end !== NEVER).length;
   }
 
   /** Every operation that was answered is in line. */
@@ -111,11 +111,13 @@ export class SearchState {
   isWorthTrying(index: number): boolean {
     const entry = this.#history.entries[index];
     if (entry === undefined || entry.isRead) return false;
-    if (entry.end === NEVER && !this.#isNeeded(entry.values)) return false;
-    return entry.values.every((value, at) => {
-      const old = this.#contents[entry.firstSegment + at] ?? 0;
-      return old === value || this.#needed[old] === 0 || (this.#supplied[old] ?? 0) > 0;
-    });
+    const { values, firstSegment, end } = entry;
+    if (end === NEVER && !this.#demand.isOfUse(entry)) return false;
+    for (let at = 0; at < values.length; at += 1) {
+      const old = this.#contents[firstSegment + at] ?? 0;
+      if (old !== values[at] && this.#demand.isIrreplaceable(old)) return false;
+    }
+    return true;
   }
 
   /** Puts an operation in line. */
@@ -130,13 +132,11 @@ export class SearchState {
     this.#lastBefore.push(this.#last);
     if (index > this.#last) this.#last = index;
     if (entry.end !== NEVER) this.#remaining -= 1;
-    const counts = entry.isRead ? this.#needed : this.#supplied;
+    this.#inLine[index] = 1;
+    if (entry.isRead) return;
     for (let at = 0; at < entry.values.length; at += 1) {
-      const value = entry.values[at] ?? 0;
-      counts[value] = (counts[value] ?? 0) - 1;
-      if (entry.isRead) continue;
       this.#overwritten.push(this.#contents[entry.firstSegment + at] ?? 0);
-      this.#hold(entry.firstSegment + at, value);
+      this.#hold(entry.firstSegment + at, entry.values[at] ?? 0);
     }
   }
 
@@ -175,45 +175,36 @@ export class SearchState {
     if (entry === undefined) return;
     this.#last = this.#lastBefore.pop() ?? -1;
     if (entry.end !== NEVER) this.#remaining += 1;
-    const counts = entry.isRead ? this.#needed : this.#supplied;
-    for (let at = entry.values.length - 1; at >= 0; at -= 1) {
-      const value = entry.values[at] ?? 0;
-      counts[value] = (counts[value] ?? 0) + 1;
-      if (!entry.isRead) this.#hold(entry.firstSegment + at, this.#overwritten.pop() ?? 0);
+    this.#inLine[index] = 0;
+    this.#demand.giveBack(index);
+    for (let at = entry.values.length - 1; at >= 0 && !entry.isRead; at -= 1) {
+      this.#hold(entry.firstSegment + at, this.#overwritten.pop() ?? 0);
     }
     this.#next[this.#previous[index] ?? this.#head] = index;
     this.#previous[this.#next[index] ?? this.#head] = index;
-  }
-
-  #isNeeded(values: Int32Array): boolean {
-    return values.some((value) => (this.#needed[value] ?? 0) > 0);
   }
 
   #isFree(index: number): boolean {
     const entry = this.#history.entries[index];
     if (entry === undefined) return false;
     const { values, firstSegment, isRead, end } = entry;
-    if (isRead) return values.every((value, at) => this.#contents[firstSegment + at] === value);
     if (end === NEVER) return false;
-    return values.every((value, at) => {
+    for (let at = 0; at < values.length; at += 1) {
+      const value = values[at] ?? 0;
       const old = this.#contents[firstSegment + at] ?? 0;
-      return this.#needed[value] === 0 && (old === value || this.#needed[old] === 0);
-    });
+      if (isRead && old !== value) return false;
+      if (!isRead && this.#demand.isNeeded(value)) return false;
+      if (!isRead && old !== value && this.#demand.isNeeded(old)) return false;
+    }
+    return true;
   }
 
   /** True for a read of something that no write that may precede it brings. */
   #lacksSupply(reader: number): boolean {
     const read = this.#history.entries[reader];
     if (read?.isRead !== true) return false;
-    const at = read.values.findIndex((value, i) => this.#contents[read.firstSegment + i] !== value);
-    if (at === -1) return false;
-    const segment = read.firstSegment + at;
-    for (let index = this.#first(); index !== this.#head; index = this.#next[index] ?? this.#head) {
-      const entry = this.#history.entries[index];
-      if (entry === undefined || entry.start > read.end) break;
-      if (!entry.isRead && entry.values[segment - entry.firstSegment] === read.values[at])
-        return false;
-    }
-    return true;
+    const { values, firstSegment } = read;
+    const at = values.findIndex((value, i) => this.#contents[firstSegment + i] !== value);
+    return at !== -1 && !this.#demand.hasSupply(values[at] ?? 0, read);
   }
 }

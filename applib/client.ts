@@ -11,6 +11,8 @@ import { unixSocket } from './unix_socket.ts';
 
 /** How long a daemon may take to answer a new connection, unless `connectTimeoutMs` says otherwise. */
 export const CONNECT_TIMEOUT_MS = 5000;
+/** The longest such time that can be asked for. */
+export const CONNECT_TIMEOUT_LIMIT_MS = 3_600_000;
 
 export interface ConnectOptions {
   /** The unix socket of this node's cacher; the default is COOPFS_SOCKET of the environment. */
@@ -23,6 +25,13 @@ export interface ConnectOptions {
 /** Where a file is, as the file server's directory and the asked node know it. */
 export type FileLocation = Omit<Message<'whereDone'>, 'type' | 'request'>;
 
+const timeoutOf = (options: ConnectOptions): number => {
+  const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+  if (timeoutMs >= 1 && timeoutMs <= CONNECT_TIMEOUT_LIMIT_MS) return timeoutMs;
+  const right = `must be 1 to ${CONNECT_TIMEOUT_LIMIT_MS}`;
+  throw new FsError('EINVAL', `connectTimeoutMs is ${timeoutMs}, ${right}`);
+};
+
 const dialOf = (options: ConnectOptions): Dial => {
   const { socket, server } = options;
   if (socket !== undefined && server !== undefined) {
@@ -31,19 +40,13 @@ const dialOf = (options: ConnectOptions): Dial => {
       `both socket (${socket}) and server (${server}) are given, give one`,
     );
   }
-  if (server !== undefined) return fileServer(server);
+  if (server !== undefined) return fileServer(server, timeoutOf(options));
   const path = socket ?? process.env['COOPFS_SOCKET'];
   if (path === undefined || path === '') {
     const right = 'pass { socket } or { server }, or set COOPFS_SOCKET';
     throw new FsError('EINVAL', `it is not known where the cacher listens: ${right}`);
   }
   return unixSocket(path);
-};
-
-const timeoutOf = (options: ConnectOptions): number => {
-  const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-  if (timeoutMs > 0 && timeoutMs < 2 ** 31) return timeoutMs;
-  throw new FsError('EINVAL', `connectTimeoutMs is ${timeoutMs}, must be above 0 and below 2^31`);
 };
 
 interface Live {
@@ -55,7 +58,7 @@ interface Live {
  * A file system, by way of one daemon. Any number of requests may be in flight. If the daemon goes
  * away, what waits and every call on a file that was open rejects with ECONNLOST; the next `open`
  * (or `where`, or `status`) connects anew. A connection on which nothing waits does not keep the
- * process alive.
+ * process alive, if it is one to a cacher; one to the file server does until it is closed.
  */
 export class CoopFs {
   readonly #dial: Dial;

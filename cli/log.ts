@@ -10,14 +10,21 @@ const STANDARD_OUTPUT = 1;
 /** Fields that have their own place in a readable line, or none. */
 const PLACED: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'name', 'pid', 'hostname']);
 
+const entryOf = (json: string): Record<string, unknown> | undefined => {
+  try {
+    const value = JSON.parse(json) as unknown;
+    return typeof value === 'object' && value !== null
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+};
+
 /** One line of the log for a person; a line that is no JSON object comes back as it is. */
 export const readableLine = (json: string): string => {
-  let entry: Record<string, unknown>;
-  try {
-    entry = JSON.parse(json) as Record<string, unknown>;
-  } catch {
-    return json;
-  }
+  const entry = entryOf(json);
+  if (entry === undefined) return json;
   const time = String(entry['time']).slice(11, 23);
   const level = (pino.levels.labels[Number(entry['level'])] ?? '').toUpperCase().padEnd(5);
   const fields = Object.entries(entry)

@@ -72,7 +72,7 @@ export const runCommand = (): Command => {
   ]);
   return runs(command, async (args) => {
     const options = resolveOptions(command, NAMES);
-    const plan = planRun(placeOf(options, wasTyped(command, 'socket')), args);
+    const plan = await planRun(placeOf(options, wasTyped(command, 'socket')), args);
     const { target, fill } = plan.reference;
     const initial = options.check
       ? await initialContents(filesNamed(plan.sets), target, fill)

@@ -1,6 +1,7 @@
 /** Does I/O: which nodes run which request sets: the arguments of `coopfs run`, with the sets read. */
 
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { messageOf } from '../protocol/errors.ts';
 import { isNodeName } from '../protocol/ids.ts';
 import type { Target } from './application_messages.ts';
@@ -64,17 +65,25 @@ export const parseAssignments = (args: readonly string[]): Assignment[] => {
   });
 };
 
-const readSet = (path: string): string => {
+/** Opening /dev/stdin fails where it is a socket, so it is read as the stream that it is. */
+const STANDARD_INPUT = '/dev/stdin';
+
+const readSet = async (path: string): Promise<string> => {
   try {
-    return readFileSync(path, 'utf8');
+    return path === STANDARD_INPUT ? await text(process.stdin) : await readFile(path, 'utf8');
   } catch (error) {
     throw new UsageError(`the request set ${path} cannot be read: ${messageOf(error)}`);
   }
 };
 
 /** The commands of every set. @throws UsageError that tells all malformed lines of all sets. */
-const readSets = (paths: readonly string[]): (readonly Command[])[] => {
-  const parsed = paths.map((path) => parseRequestSet(readSet(path), path));
+const readSets = async (paths: readonly string[]): Promise<(readonly Command[])[]> => {
+  if (paths.filter((path) => path === STANDARD_INPUT).length > 1) {
+    throw new UsageError(`${STANDARD_INPUT} can be read once: expected one set from it at most`);
+  }
+  const parsed = await Promise.all(
+    paths.map(async (path) => parseRequestSet(await readSet(path), path)),
+  );
   const errors = parsed.flatMap((set) => (set.ok ? [] : set.errors));
   if (errors.length > 0) throw new UsageError(errors.join('\n'));
   return parsed.map((set) => (set.ok ? set.commands : []));
@@ -86,7 +95,7 @@ export interface RunPlan {
   readonly reference: { readonly target: Target; readonly fill: string };
 }
 
-const planInDir = (dir: string, assignments: readonly Assignment[]): RunPlan => {
+const planInDir = async (dir: string, assignments: readonly Assignment[]): Promise<RunPlan> => {
   const paths = clusterPaths(dir);
   const config = requireClusterConfig(paths);
   const names: readonly string[] = config.nodes.map(({ name }) => name);
@@ -94,7 +103,7 @@ const planInDir = (dir: string, assignments: readonly Assignment[]): RunPlan => 
   if (unknown !== undefined) {
     throw new UsageError(`there is no node ${unknown.node} in ${dir}: it has ${names.join(', ')}`);
   }
-  const commands = readSets(assignments.map(({ set }) => set));
+  const commands = await readSets(assignments.map(({ set }) => set));
   const server = formatHostPort({ host: config.host, port: config.serverPort });
   return {
     sets: assignments.map(({ node }, index) => ({
@@ -110,7 +119,7 @@ const planInDir = (dir: string, assignments: readonly Assignment[]): RunPlan => 
  * What a run shall do. Nothing has been executed when this throws.
  * @throws UsageError about arguments, or about any line of any set.
  */
-export const planRun = (place: Place, args: readonly string[]): RunPlan => {
+export const planRun = async (place: Place, args: readonly string[]): Promise<RunPlan> => {
   if (args.length === 0) throw new UsageError('there is no request set to run');
   if (place.kind === 'dir') return planInDir(place.dir, parseAssignments(args));
   if (place.kind === 'socket') {
@@ -121,12 +130,12 @@ export const planRun = (place: Place, args: readonly string[]): RunPlan => {
       );
     }
     const target = { socket: place.socket };
-    const commands = readSets([path])[0] ?? [];
+    const commands = (await readSets([path]))[0] ?? [];
     return { sets: [{ node: 'app', target, commands }], reference: { target, fill: UNKNOWN_FILL } };
   }
   const assignments = parseAssignments(args);
   const target = { server: formatHostPort(place.server) };
-  const commands = readSets(assignments.map(({ set }) => set));
+  const commands = await readSets(assignments.map(({ set }) => set));
   return {
     sets: assignments.map(({ node }, index) => ({ node, target, commands: commands[index] ?? [] })),
     reference: { target, fill: UNKNOWN_FILL },

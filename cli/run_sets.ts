@@ -1,6 +1,8 @@
 /** Does I/O: request sets run at the same time, each in an application process of its own. */
 
 import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { messageOf } from '../protocol/errors.ts';
 import { Barriers, type Release } from './barriers.ts';
 import type { FromApplication, Target, ToApplication } from './application_messages.ts';
 import type { CommandRecord } from './command_record.ts';
@@ -22,6 +24,22 @@ export interface RunOutcome {
 
 const barrierNames = (commands: readonly Command[]): string[] =>
   commands.flatMap((command) => (command.name === 'barrier' ? [command.barrier] : []));
+
+/**
+ * How an application ended, when nothing more can be heard of it: what it said last may come after
+ * its exit. (The event "close" is no sign of that: it stays away after a disconnect from this side.)
+ */
+const endOf = async (child: ChildProcess): Promise<string> => {
+  const silent = once(child, 'disconnect');
+  silent.catch(() => undefined);
+  try {
+    const [status, signal] = (await once(child, 'exit')) as [number | null, string | null];
+    if (child.connected) await silent;
+    return `its application ended early (${signal ?? `exit status ${status ?? 'unknown'}`})`;
+  } catch (error) {
+    return `its application cannot be started: ${messageOf(error)}`;
+  }
+};
 
 class Run {
   readonly #sets: readonly NodeSet[];
@@ -50,7 +68,7 @@ class Run {
     for (const child of this.#children.values()) child.kill('SIGKILL');
   }
 
-  #runOne(set: NodeSet): Promise<void> {
+  async #runOne(set: NodeSet): Promise<void> {
     const { node } = set;
     const child = fork(PROGRAM, ['application'], {
       serialization: 'advanced',
@@ -71,18 +89,10 @@ class Run {
       this.#handle(set, said);
       if (said.type === 'failed' || said.type === 'finished') child.disconnect();
     });
-    return new Promise((resolve) => {
-      child.once('error', (error) => {
-        fail(error.message);
-      });
-      child.once('close', (status, signal) => {
-        fail(`its application ended early (${signal ?? `exit status ${status ?? 'unknown'}`})`);
-        if (!connected) this.#oneMoreConnected();
-        this.#tellReleased(this.#barriers.finish(node));
-        this.#children.delete(node);
-        resolve();
-      });
-    });
+    fail(await endOf(child));
+    if (!connected) this.#oneMoreConnected();
+    this.#tellReleased(this.#barriers.finish(node));
+    this.#children.delete(node);
   }
 
   #handle({ node, target, commands }: NodeSet, message: FromApplication): void {
@@ -121,7 +131,8 @@ class Run {
 
   #tell(node: string, message: ToApplication): void {
     const child = this.#children.get(node);
-    if (child?.connected === true) child.send(message);
+    // One that ends at this moment hears nothing, and its end is noticed elsewhere.
+    if (child?.connected === true) child.send(message, () => undefined);
   }
 }
 

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import {
+  checkSocketPaths,
+  clusterPaths,
+  freeNodeNames,
+  readClusterConfig,
+  requireClusterConfig,
+  writeClusterConfig,
+  type ClusterConfig,
+} from '../../cli/cluster_config.ts';
+import { cacherCommand, serverCommand } from '../../cli/cluster_daemons.ts';
+import { UsageError } from '../../cli/exit_status.ts';
+import type { NodeId } from '../../protocol/ids.ts';
+
+const node = { name: 'n1' as NodeId, port: 7001, pages: 32 };
+const config: ClusterConfig = {
+  host: '127.0.0.1',
+  serverPort: 7000,
+  serverPages: 128,
+  openPolicy: 'wait',
+  heartbeatMs: 100,
+  writebackIntervalMs: 1500,
+  logLevel: 'info',
+  geometry: { files: 256, blockSizeBytes: 128, blocksPerFile: 8 },
+  fill: 'pattern',
+  nodes: [node],
+};
+
+describe('cluster.json', () => {
+  let folder = '';
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'coopfs-test-'));
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  it('gives back what was written', () => {
+    const paths = clusterPaths(folder);
+    expect(readClusterConfig(paths)).to.equal(undefined);
+    writeClusterConfig(paths, config);
+    expect(readClusterConfig(paths)).to.deep.equal(config);
+  });
+
+  it('is refused with the place of what is wrong', () => {
+    const paths = clusterPaths(folder);
+    writeFileSync(paths.config, '{');
+    expect(() => readClusterConfig(paths)).to.throw(UsageError, 'is not JSON');
+    writeFileSync(paths.config, JSON.stringify({ ...config, serverPort: 70_000 }));
+    expect(() => readClusterConfig(paths)).to.throw(UsageError, 'serverPort');
+    const twice = JSON.stringify({ ...config, nodes: [{ ...node, name: 'server' }] });
+    writeFileSync(paths.config, twice);
+    expect(() => readClusterConfig(paths)).to.throw(UsageError, 'nodes.0.name');
+  });
+
+  it('that is missing is told with the command that makes it', () => {
+    expect(() => requireClusterConfig(clusterPaths(folder))).to.throw(UsageError, 'cluster up');
+  });
+});
+
+describe('checkSocketPaths', () => {
+  it('allows 107 bytes and no more, and says what to do', () => {
+    const { length } = clusterPaths('/').socket('n1' as NodeId);
+    const folder = (bytes: number): string => `/${'x'.repeat(bytes - length - 1)}`;
+    expect(clusterPaths(folder(107)).socket('n1' as NodeId)).to.have.length(107);
+    expect(() => {
+      checkSocketPaths(clusterPaths(folder(107)), [node]);
+    }).to.not.throw();
+    expect(() => {
+      checkSocketPaths(clusterPaths(folder(108)), [node]);
+    }).to.throw(UsageError, /108 bytes.* 107.*shorter path for --dir/);
+  });
+});
+
+describe('the daemons of a cluster', () => {
+  it('are started with everything said by flags', () => {
+    const paths = clusterPaths('/c');
+    expect(serverCommand(paths, config).args.join(' ')).to.equal(
+      'server --disk /c/disk.img --listen 127.0.0.1:7000 --server-pages 128 --open-policy wait' +
+        ' --heartbeat 100ms --log-level info',
+    );
+    expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
+      'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +
+        ' --pages 32 --writeback-interval 1500ms --log-level info',
+    );
+  });
+});
+
+describe('freeNodeNames', () => {
+  it('fills the gaps first', () => {
+    expect(freeNodeNames(['n2', 'big'], 3)).to.deep.equal(['n1', 'n3', 'n4']);
+    expect(freeNodeNames([], 0)).to.deep.equal([]);
+  });
+});

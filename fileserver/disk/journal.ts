@@ -18,7 +18,7 @@ import { encodeSuperblock, superblockOffset } from './superblock.ts';
 
 export const GROUP_RECORDS_MAX = 1_024;
 /** A group stops growing here; a single larger record is a group of its own. */
-export const GROUP_BYTES_MAX = 1_024 * 1_024;
+const GROUP_BYTES_MAX = 1_024 * 1_024;
 /** Commits that wait for their group; the server must not have more requests open. */
 export const COMMITS_QUEUED_MAX = 65_536;
 /** Home locations written at one time. */

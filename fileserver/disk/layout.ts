@@ -11,7 +11,7 @@ import { isUint53 } from './uint53.ts';
 /** Regions, superblock copies and journal groups begin on this boundary: no two share a disk sector. */
 export const SECTOR_BYTES = 4_096;
 export const SUPERBLOCK_COPIES = 2;
-export const SUPERBLOCK_BYTES = SECTOR_BYTES;
+export const SUPERBLOCK_BYTES = 4_096;
 
 export const FILES_MAX = 2 ** 24;
 export const BLOCK_BYTES_MAX = 128 * 1_024;
@@ -35,7 +35,7 @@ const CATALOG_BYTES_MIN = 64 * 1_024;
 const CATALOG_BYTES_PER_FILE = 128;
 
 /** The kinds of regions, as numbered in the superblock's table. */
-export const REGION_KINDS = {
+const REGION_KINDS = {
   allocation: 1,
   nodes: 2,
   freeMap: 3,
@@ -85,7 +85,7 @@ export const checkGeometry = (geometry: Geometry): void => {
 };
 
 /** An upper bound of the journal bytes that one write-back of a whole file takes. */
-export const contentsRecordBytes = (geometry: Geometry): number =>
+const contentsRecordBytes = (geometry: Geometry): number =>
   roundUp(
     RECORD_EXTRA_BYTES + geometry.blocksPerFile * CHECKSUM_ENTRY_BYTES + fileSizeBytes(geometry),
     SECTOR_BYTES,

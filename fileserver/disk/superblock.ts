@@ -8,7 +8,7 @@ import type { Region } from './layout.ts';
 import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from './layout.ts';
 import { getUint53, isUint53, putUint53, viewOf } from './uint53.ts';
 
-export const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 1;
 export const REGIONS_MAX = 64;
 
 const MAGIC = 'coopfs\r\n';

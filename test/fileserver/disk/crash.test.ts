@@ -152,14 +152,12 @@ class World {
     return run;
   }
 
-  /** Twelve commits, two at a time, up to so many commands; false if they were enough for all. */
+  /** Twelve commits, the first six one by one, up to so many commands; false if all were done. */
   workload(run: DiskRun, steps: number): boolean {
     let left = 12;
     for (let step = 0; step < steps; step++) {
       if (run.pending.length === 0 && left > 0) {
-        this.commit(run);
-        this.commit(run);
-        left -= 2;
+        for (let commits = left > 6 ? 1 : 2; commits > 0; commits--, left--) this.commit(run);
       }
       const idle = !run.step();
       for (const event of run.events.splice(0)) if (event.type === 'committed') this.committed++;

@@ -30,7 +30,10 @@ export class DiskRun {
   }
 
   #collect(): void {
-    for (let c = this.core.pollCommand(); c; c = this.core.pollCommand()) this.pending.push(c);
+    for (let c = this.core.pollCommand(); c; c = this.core.pollCommand()) {
+      this.disk.begin(c);
+      this.pending.push(c);
+    }
     for (let e = this.core.pollEvent(); e; e = this.core.pollEvent()) this.events.push(e);
   }
 

@@ -5,7 +5,8 @@
  *
  * A command takes effect when `execute` is called: whoever wants latency holds the command back
  * until it is to complete, then executes it and delivers the completion. A command that is held back
- * when the crash comes has not reached the disk.
+ * when the crash comes has not reached the disk. A sync covers what was written when it was executed,
+ * or, as on a real disk, only what was when it was handed to `begin`.
  */
 
 import type { DiskCommand, DiskCore } from '../../../fileserver/disk/disk_core.ts';
@@ -44,7 +45,10 @@ export class FakeDisk {
   /** What reads see. */
   #cache: Uint8Array;
   /** The contents that each sector has had since its last sync, oldest first. */
-  readonly #unsynced = new Map<number, Uint8Array[]>();
+  readonly #unsynced = new Map<number, { serial: number; contents: Uint8Array }[]>();
+  #writes = 0;
+  /** How many writes there had been when a sync began, by its token. */
+  readonly #begun = new Map<number, number>();
   readonly #random: Random;
   /** Decides which commands fail, and why. */
   failure: (command: DiskCommand) => string | undefined = () => undefined;
@@ -75,6 +79,11 @@ export class FakeDisk {
     return new FakeDisk(image, seed);
   }
 
+  /** The command is on its way: a sync need not cover what is written from now on. */
+  begin(command: DiskCommand): void {
+    if (command.do === 'sync') this.#begun.set(command.token, this.#writes);
+  }
+
   execute(command: DiskCommand): DiskCompletion {
     const { token } = command;
     const error = this.failure(command);
@@ -88,7 +97,8 @@ export class FakeDisk {
         this.#write(command.offset, command.bytes);
         return { token, result: 'written' };
       case 'sync':
-        this.#sync();
+        this.#sync(this.#begun.get(token) ?? this.#writes);
+        this.#begun.delete(token);
         return { token, result: 'synced' };
       default:
         return command satisfies never;
@@ -97,21 +107,26 @@ export class FakeDisk {
 
   #write(offset: number, bytes: Uint8Array): void {
     this.#cache.set(bytes, offset);
+    const serial = ++this.#writes;
     const last = Math.floor((offset + bytes.length - 1) / SECTOR_BYTES);
     for (let sector = Math.floor(offset / SECTOR_BYTES); sector <= last; sector++) {
       const contents = this.#cache.slice(sector * SECTOR_BYTES, (sector + 1) * SECTOR_BYTES);
       const before = this.#unsynced.get(sector);
-      if (before === undefined) this.#unsynced.set(sector, [contents]);
-      else before.push(contents);
+      if (before === undefined) this.#unsynced.set(sector, [{ serial, contents }]);
+      else before.push({ serial, contents });
     }
   }
 
-  #sync(): void {
+  #sync(upTo: number): void {
     this.syncs++;
     for (const [sector, versions] of this.#unsynced) {
-      this.#synced.set(versions.at(-1)!, sector * SECTOR_BYTES);
+      const covered = versions.findLast(({ serial }) => serial <= upTo);
+      if (covered === undefined) continue;
+      this.#synced.set(covered.contents, sector * SECTOR_BYTES);
+      const later = versions.filter(({ serial }) => serial > upTo);
+      if (later.length > 0) this.#unsynced.set(sector, later);
+      else this.#unsynced.delete(sector);
     }
-    this.#unsynced.clear();
   }
 
   /**
@@ -123,11 +138,11 @@ export class FakeDisk {
     for (const [sector, versions] of this.#unsynced) {
       const offset = sector * SECTOR_BYTES;
       if (keeps !== undefined) {
-        if (keeps(offset)) this.#synced.set(versions.at(-1)!, offset);
+        if (keeps(offset)) this.#synced.set(versions.at(-1)!.contents, offset);
         continue;
       }
       const old = this.#synced.slice(offset, offset + SECTOR_BYTES);
-      const left = [old, ...versions];
+      const left = [old, ...versions.map(({ contents }) => contents)];
       const kept = left[pick(this.#random, left.length)]!.slice();
       if (this.#random() < 0.3) {
         const other = left[pick(this.#random, left.length)]!;
@@ -137,12 +152,14 @@ export class FakeDisk {
       this.#synced.set(kept, offset);
     }
     this.#unsynced.clear();
+    this.#begun.clear();
     this.#cache = this.#synced.slice();
   }
 
   /** A crash of the process alone: the kernel still has everything that was written. */
   kill(): void {
-    this.#sync();
+    this.#sync(this.#writes);
+    this.#begun.clear();
   }
 
   /** The image as reads see it; changing it is a fault that no sync repairs. */

@@ -7,6 +7,7 @@ import * as path from 'node:path';
 import { expect } from 'chai';
 import type { DiskEvent } from '../../../fileserver/disk/disk_core.ts';
 import { DiskCore } from '../../../fileserver/disk/disk_core.ts';
+import { FINDINGS_MAX } from '../../../fileserver/disk/check_image.ts';
 import { fillContents } from '../../../fileserver/disk/fill.ts';
 import { checkImage, formatImage, ImageFile } from '../../../fileserver/disk/image_file.ts';
 import { computeLayout, FREE_MAP_PAGE_BITS } from '../../../fileserver/disk/layout.ts';
@@ -244,17 +245,17 @@ describe('an image file', () => {
     ]);
   });
 
-  it('keeps a bounded list of findings', async () => {
-    const geometry = { files: 1_001, blockSizeBytes: 1, blocksPerFile: 1 };
+  it(`lists ${FINDINGS_MAX} findings, and says if there were more`, async () => {
+    const geometry = { files: FINDINGS_MAX + 1, blockSizeBytes: 1, blocksPerFile: 1 };
     await formatImage(image, geometry, OPTIONS);
     const { data } = computeLayout(geometry, SMALL_JOURNAL_BYTES).regions;
     const handle = await fs.open(image, 'r+');
-    await handle.write(new Uint8Array(1_000), 0, 1_000, data.offset);
+    await handle.write(new Uint8Array(FINDINGS_MAX), 0, FINDINGS_MAX, data.offset);
     await handle.close();
     expect(await checkImage(image)).to.include({ cutShort: false });
-    await edit(data.offset + 1_000, () => 0);
+    await edit(data.offset + FINDINGS_MAX, () => 0);
     const report = await checkImage(image);
-    expect(report.findings).to.have.length(1_000);
+    expect(report.findings).to.have.length(FINDINGS_MAX);
     expect(report.cutShort).to.equal(true);
   });
 

@@ -13,6 +13,7 @@ import { clusterStatus, statusAsText } from './cluster_status.ts';
 import { addNodes, bringUp, type ClusterWish, type UpReport } from './cluster_up.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { geometryInWords, geometryOf } from './format.ts';
+import { untilInterrupted } from './interruption.ts';
 import { formatDuration, formatHostPort } from './option_values.ts';
 import { OPTIONS, declareOptions, resolveOptions, wasTyped, type OptionName } from './options.ts';
 
@@ -97,7 +98,7 @@ const upCommand = (): Command => {
       writebackIntervalMs: options.writebackInterval,
       logLevel: options.logLevel,
     };
-    tellUp(await bringUp(options.dir, wish));
+    tellUp(await untilInterrupted((signal) => bringUp(options.dir, wish, signal)));
     return EXIT.ok;
   });
 };
@@ -151,7 +152,7 @@ const addCommand = (): Command => {
     if (wish.name !== undefined && wasTyped(command, 'count') && wish.count !== 1) {
       throw new UsageError(`--name ${wish.name} names one node, but --count is ${wish.count}`);
     }
-    tellUp(await addNodes(dir, wish));
+    tellUp(await untilInterrupted((signal) => addNodes(dir, wish, signal)));
     return EXIT.ok;
   });
 };

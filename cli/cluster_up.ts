@@ -1,6 +1,6 @@
 /** Does I/O: brings a local cluster up, whole or what is missing of it, and adds nodes to it. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { FsError } from '../protocol/errors.ts';
 import { SERVER, type Geometry, type NodeId } from '../protocol/ids.ts';
 import { checkImage, formatImage } from '../fileserver/disk/image_file.ts';
@@ -125,10 +125,19 @@ const withUsablePorts = async (
   return { ...config, nodes, serverPort };
 };
 
-const settled = async (work: readonly Promise<void>[]): Promise<void> => {
-  const results = await Promise.allSettled(work);
-  const failure = results.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
+/** Processes that start at once slow one another down, beyond what is waited for a daemon. */
+const STARTS_AT_ONCE = 8;
+
+/** Does `work` for each item, some at a time; throws the first failure when none is on its way. */
+const forEachInTurn = async <T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> => {
+  for (let at = 0; at < items.length; at += STARTS_AT_ONCE) {
+    const results = await Promise.allSettled(items.slice(at, at + STARTS_AT_ONCE).map(work));
+    const failure = results.find((result) => result.status === 'rejected');
+    if (failure !== undefined) throw failure.reason;
+  }
 };
 
 /** Starts the server, then the nodes, of those that do not run; all that it started or nothing. */
@@ -136,6 +145,7 @@ const startMissing = async (
   paths: ClusterPaths,
   config: ClusterConfig,
   names: readonly NodeId[],
+  signal: AbortSignal,
 ): Promise<{ started: string[]; alreadyRunning: string[] }> => {
   const started: DaemonCommand[] = [];
   const alreadyRunning: string[] = [];
@@ -155,8 +165,12 @@ const startMissing = async (
   };
   try {
     await start(serverCommand(paths, config));
+    signal.throwIfAborted();
     const nodes = config.nodes.filter(({ name }) => names.includes(name));
-    await settled(nodes.map((node) => start(cacherCommand(paths, config, node))));
+    await forEachInTurn(nodes, async (node) => {
+      await start(cacherCommand(paths, config, node));
+      signal.throwIfAborted();
+    });
   } catch (error) {
     await stopStarted();
     throw error;
@@ -164,27 +178,40 @@ const startMissing = async (
   return { started: started.map(({ name }) => name), alreadyRunning };
 };
 
+const formatDisk = (paths: ClusterPaths, { geometry, fill }: ClusterConfig): Promise<void> =>
+  formatImage(paths.disk, geometry, { fill: fill.length === 1 ? fill : undefined });
+
 /**
  * Starts the cluster of the folder `dir`: a new one as wished, or what does not run of the one that
  * is there. Resolves when every node has registered.
- * @throws FsError if a daemon does not come up; what this call started is stopped then.
+ * @throws FsError if a daemon does not come up; what this call started is stopped then,
+ * as it is when `signal` aborts.
  */
-export const bringUp = async (dir: string, wish: ClusterWish): Promise<UpReport> => {
+export const bringUp = async (
+  dir: string,
+  wish: ClusterWish,
+  signal: AbortSignal,
+): Promise<UpReport> => {
   const paths = clusterPaths(dir);
   const wishedNodes = freeNodeNames([], wish.cachers).map((name) => ({ name, port: 1, pages: 1 }));
   checkSocketPaths(paths, readClusterConfig(paths)?.nodes ?? wishedNodes);
   return withClusterLock(paths, async () => {
+    const remembered = readClusterConfig(paths);
     const diskExists = existsSync(paths.disk);
-    const before = readClusterConfig(paths) ?? (await newConfig(wish, paths.disk, diskExists));
-    const config = await withUsablePorts(paths, before);
-    if (!diskExists) {
-      const fill = config.fill.length === 1 ? config.fill : undefined;
-      await formatImage(paths.disk, config.geometry, { fill, force: false });
+    const asWished = remembered ?? (await newConfig(wish, paths.disk, diskExists));
+    const config = await withUsablePorts(paths, asWished);
+    try {
+      if (!diskExists) await formatDisk(paths, config);
+      writeClusterConfig(paths, config);
+      const names = config.nodes.map(({ name }) => name);
+      const outcome = await startMissing(paths, config, names, signal);
+      return { config, paths, formatted: !diskExists, ...outcome };
+    } catch (error) {
+      // What never was up is forgotten, so that it can be tried again with other options.
+      if (remembered === undefined) rmSync(paths.config, { force: true });
+      if (remembered === undefined && !diskExists) rmSync(paths.disk, { force: true });
+      throw error;
     }
-    writeClusterConfig(paths, config);
-    const names = config.nodes.map(({ name }) => name);
-    const outcome = await startMissing(paths, config, names);
-    return { config, paths, formatted: !diskExists, ...outcome };
   });
 };
 
@@ -195,6 +222,7 @@ export const bringUp = async (dir: string, wish: ClusterWish): Promise<UpReport>
 export const addNodes = async (
   dir: string,
   wish: { readonly count: number; readonly name: NodeId | undefined; readonly pages: number },
+  signal: AbortSignal,
 ): Promise<UpReport> => {
   const paths = clusterPaths(dir);
   requireClusterConfig(paths);
@@ -218,7 +246,7 @@ export const addNodes = async (
     }));
     checkSocketPaths(paths, added);
     const config = { ...before, nodes: [...before.nodes, ...added] };
-    const outcome = await startMissing(paths, config, names);
+    const outcome = await startMissing(paths, config, names, signal);
     writeClusterConfig(paths, config);
     return { config, paths, formatted: false, ...outcome };
   });

@@ -80,7 +80,7 @@ const runDemoSets = async (
 };
 
 const withCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
-  const up = await bringUp(dir, WISH);
+  const up = await bringUp(dir, WISH, signal);
   signal.throwIfAborted();
   const { config, paths } = up;
   print(
@@ -101,7 +101,7 @@ const withCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
 };
 
 const withoutCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
-  const up = await bringUp(dir, { ...WISH, cachers: 0 });
+  const up = await bringUp(dir, { ...WISH, cachers: 0 }, signal);
   signal.throwIfAborted();
   print('', 'The same sets without caching daemons (direct mode), on a new disk:');
   const target = () => ({ server: serverOf(up.config) });

@@ -1,0 +1,329 @@
+import { expect } from 'chai';
+import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
+import { Endpoint } from '../../rudp/endpoint.ts';
+import { RudpError } from '../../rudp/errors.ts';
+import { PeerLinks, type PeerEvent } from '../../rudp/peer_links.ts';
+import { SimulatedNetwork, type LinkProfile } from '../sim/network.ts';
+import { Prng } from '../sim/prng.ts';
+import { underSeeds } from './simulated_pair.ts';
+
+interface Node {
+  readonly name: string;
+  readonly address: string;
+  links: PeerLinks;
+  events: PeerEvent[];
+  alive: boolean;
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+/** Named nodes on a simulated network. */
+class Cluster {
+  readonly prng: Prng;
+  readonly network: SimulatedNetwork;
+  readonly nodes: Node[] = [];
+  now = 0;
+
+  constructor(seed: number, profile: Partial<LinkProfile> = {}) {
+    this.prng = new Prng(seed);
+    this.network = new SimulatedNetwork(this.prng.fork(), profile);
+  }
+
+  add(name: string, incarnation = 1, address = `10.0.0.${this.nodes.length + 1}:1`): Node {
+    const links = this.#links(name, incarnation);
+    const node: Node = { name, address, links, events: [], alive: true };
+    this.nodes.push(node);
+    return node;
+  }
+
+  #links(name: string, incarnation: number): PeerLinks {
+    const protection = createChecksumProtection();
+    const random = this.prng.fork().next;
+    const endpoint = new Endpoint({ name, incarnation, protection, random, idleTimeoutMs: 3_000 });
+    return new PeerLinks(endpoint, name, 10_000);
+  }
+
+  restart(node: Node, incarnation: number): void {
+    node.links = this.#links(node.name, incarnation);
+    node.events = [];
+    node.alive = true;
+  }
+
+  #flush(): void {
+    for (const node of this.nodes) {
+      if (!node.alive) continue;
+      for (let event = node.links.pollEvent(); event; event = node.links.pollEvent()) {
+        node.events.push(event);
+      }
+      for (
+        let transmit = node.links.pollTransmit(this.now);
+        transmit;
+        transmit = node.links.pollTransmit(this.now)
+      ) {
+        this.network.send(node.address, transmit.to, transmit.bytes, this.now);
+      }
+    }
+  }
+
+  runFor(durationMs: number): void {
+    const until = this.now + durationMs;
+    while (true) {
+      this.#flush();
+      const timers = this.nodes.map(
+        ({ links, alive }) => (alive && links.nextTimeout()) || Infinity,
+      );
+      const delivery = this.network.nextDelivery() ?? Infinity;
+      const next = Math.min(delivery, ...timers);
+      if (next > until) break;
+      this.now = Math.max(this.now, next);
+      if (delivery <= this.now) {
+        const datagram = this.network.deliver();
+        const node = this.nodes.find(({ address, alive }) => alive && address === datagram?.to);
+        if (datagram) node?.links.handleDatagram(datagram.from, datagram.bytes, this.now);
+      }
+      for (const { links, alive } of this.nodes) {
+        if (alive && (links.nextTimeout() ?? Infinity) <= this.now) links.handleTimeout(this.now);
+      }
+    }
+    this.now = until;
+  }
+}
+
+/** Events in short: "up n2/1", "down n2/1", "n2: text". */
+const short = (node: Node): string[] =>
+  node.events.map((event) => {
+    switch (event.type) {
+      case 'message':
+        return `${event.peer}: ${new TextDecoder().decode(event.message)}`;
+      case 'up':
+      case 'down':
+        return `${event.type} ${event.peer}/${event.incarnation}`;
+    }
+  });
+
+/** Every `up` of a key is followed by its `down` before the next, and messages come between. */
+const expectExactOrder = (node: Node): void => {
+  const up = new Map<string, number>();
+  for (const event of node.events) {
+    if (event.type === 'up') {
+      expect(up.has(event.peer), `up twice: ${event.peer}`).to.equal(false);
+      up.set(event.peer, event.incarnation);
+    } else if (event.type === 'down') {
+      expect(up.get(event.peer), `down without up: ${event.peer}`).to.equal(event.incarnation);
+      up.delete(event.peer);
+    } else {
+      expect(up.has(event.peer), `message without up: ${event.peer}`).to.equal(true);
+    }
+  }
+  expect([...up.keys()].sort()).to.eql(node.links.up().sort());
+};
+
+const twoNodes = (policy: 'always' | 'lower-name' = 'lower-name', seed = 1) => {
+  const cluster = new Cluster(seed);
+  const n1 = cluster.add('n1');
+  const n2 = cluster.add('n2');
+  n1.links.setPeer('n2', n2.address, policy);
+  n2.links.setPeer('n1', n1.address, policy);
+  return { cluster, n1, n2 };
+};
+
+describe('peer links', () => {
+  it('make one link between two nodes, dialled by the lower name', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    cluster.runFor(1_000);
+    expect(short(n1)).to.eql(['up n2/1']);
+    expect(short(n2)).to.eql(['up n1/1']);
+    expect(n2.events[0]).to.include({ address: n1.address });
+  });
+
+  it('end with one link when both sides dial at once', () => {
+    underSeeds([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], (seed) => {
+      const cluster = new Cluster(seed, { jitterMs: 5, loss: 0.1 });
+      const n1 = cluster.add('n1');
+      const n2 = cluster.add('n2');
+      n1.links.setPeer('n2', n2.address, 'always');
+      n2.links.setPeer('n1', n1.address, 'always');
+      cluster.runFor(5_000);
+      for (const node of [n1, n2]) {
+        expectExactOrder(node);
+        expect(node.links.up().length).to.equal(1);
+      }
+      expect(n1.links.send('n2', 0, text('hello'), cluster.now)).to.equal(true);
+      expect(n2.links.send('n1', 0, text('hello'), cluster.now)).to.equal(true);
+      cluster.runFor(2_000);
+      expect(short(n1).at(-1)).to.equal('n2: hello');
+      expect(short(n2).at(-1)).to.equal('n1: hello');
+    });
+  });
+
+  it('queue messages until the link is up, up to a bound', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    expect(n1.links.send('n2', 5, text('first'), 0)).to.equal(true);
+    expect(n1.links.send('n2', 5, new Uint8Array(10_000 - 5 - 2 * 64), 0)).to.equal(true);
+    expect(n1.links.send('n2', 5, new Uint8Array(0), 0)).to.equal(false);
+    expect(n1.links.send('n3', 5, text('lost'), 0)).to.equal(false);
+    cluster.runFor(1_000);
+    expect(short(n2).slice(0, 2)).to.eql(['up n1/1', 'n1: first']);
+    expect(n2.events.length).to.equal(3);
+  });
+
+  it('tell a programming error from a full queue', () => {
+    const { cluster, n1 } = twoNodes();
+    cluster.runFor(1_000);
+    const tooLong = new Uint8Array(16 * 1024 * 1024 + 1);
+    expect(() => n1.links.send('n2', 0, tooLong, cluster.now)).to.throw(
+      RudpError,
+      'takes 16777216',
+    );
+    expect(() => n1.links.send('n2', -1, text('x'), cluster.now)).to.throw(RudpError, 'channel -1');
+  });
+
+  it('dial a dead peer until it lives', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    n2.alive = false;
+    cluster.runFor(20_000);
+    expect(short(n1)).to.eql([]);
+    n2.alive = true;
+    cluster.runFor(1_100);
+    expect(short(n1)).to.eql(['up n2/1']);
+  });
+
+  it('notice a restarted peer within a second of the next message, and come up again', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    cluster.runFor(1_000);
+    cluster.restart(n2, 2);
+    n2.links.setPeer('n1', n1.address, 'lower-name');
+    n1.links.send('n2', 0, text('to the old life'), cluster.now);
+    cluster.runFor(200);
+    n1.links.send('n2', 0, text('to the new life'), cluster.now);
+    cluster.runFor(200);
+    expect(short(n1)).to.eql(['up n2/1', 'down n2/1', 'up n2/2']);
+    expect(short(n2)).to.eql(['up n1/1', 'n1: to the new life']);
+  });
+
+  it('see a peer that dials again in a new life go down and up', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    cluster.runFor(1_000);
+    cluster.restart(n1, 2);
+    n1.links.setPeer('n2', n2.address, 'lower-name');
+    n1.links.send('n2', 0, text('new'), cluster.now);
+    cluster.runFor(1_000);
+    expect(short(n2)).to.eql(['up n1/1', 'down n1/1', 'up n1/2', 'n1: new']);
+  });
+
+  it('drop what was under way when a link breaks, and never deliver it to a later life', () => {
+    underSeeds([1, 2, 3, 4, 5], (seed) => {
+      const cluster = new Cluster(seed, { loss: 0.2, jitterMs: 10 });
+      const n1 = cluster.add('n1');
+      const n2 = cluster.add('n2');
+      n1.links.setPeer('n2', n2.address, 'lower-name');
+      n2.links.setPeer('n1', n1.address, 'lower-name');
+      for (let life = 1; life <= 5; life += 1) {
+        cluster.runFor(500);
+        for (let count = 0; count < 20; count += 1) {
+          n1.links.send('n2', count % 3, text(`life ${life}`), cluster.now);
+        }
+        cluster.runFor(cluster.prng.below(30));
+        const before = n2.events;
+        cluster.restart(n1, life + 1);
+        n1.links.setPeer('n2', n2.address, 'lower-name');
+        n2.events = before;
+      }
+      cluster.runFor(3_000);
+      expectExactOrder(n2);
+      let life = 0;
+      for (const event of n2.events) {
+        if (event.type === 'up') life = event.incarnation;
+        if (event.type !== 'message') continue;
+        expect(new TextDecoder().decode(event.message)).to.equal(`life ${life}`);
+      }
+    });
+  });
+
+  it('know clients that were not set by name and incarnation, two of one name apart', () => {
+    const cluster = new Cluster(1);
+    const server = cluster.add('server');
+    const first = cluster.add('client', 7);
+    const second = cluster.add('client', 8);
+    for (const client of [first, second]) {
+      client.links.setPeer('server', server.address, 'always');
+      client.links.send('server', 0, text('hello'), 0);
+    }
+    cluster.runFor(1_000);
+    expect(server.links.up().sort()).to.eql(['client#7', 'client#8']);
+    expect(server.links.send('client#7', 0, text('you are 7'), cluster.now)).to.equal(true);
+    expect(server.links.send('client', 0, text('nobody'), cluster.now)).to.equal(false);
+    cluster.runFor(100);
+    expect(short(first)).to.eql(['up server/1', 'server: you are 7']);
+    expect(short(second)).to.eql(['up server/1']);
+  });
+
+  it('give a client its bare name when it is set, from its address on', () => {
+    const cluster = new Cluster(1);
+    const n2 = cluster.add('n2');
+    const n1 = cluster.add('n1', 3);
+    const impostor = cluster.add('n1', 9);
+    n1.links.setPeer('n2', n2.address, 'always');
+    impostor.links.setPeer('n2', n2.address, 'always');
+    cluster.runFor(1_000);
+    n2.links.setPeer('n1', n1.address, 'lower-name');
+    n1.links.send('n2', 0, text('hello'), cluster.now);
+    cluster.runFor(100);
+    expect(short(n2).slice(2)).to.eql(['down n1#3/3', 'up n1/3', 'n1: hello']);
+    expect(n2.links.up().sort()).to.eql(['n1', 'n1#9']);
+    expectExactOrder(n2);
+  });
+
+  it('take a set peer from any address if none was given, and then the newest life', () => {
+    const cluster = new Cluster(1);
+    const n2 = cluster.add('n2');
+    n2.links.setPeer('n1', '', 'never');
+    const join = (incarnation: number): void => {
+      cluster.add('n1', incarnation).links.setPeer('n2', n2.address, 'always');
+      cluster.runFor(500);
+    };
+    join(5);
+    join(4);
+    join(6);
+    const lives = ['up n1/5', 'up n1#4/4', 'down n1/5', 'up n1/6'];
+    // The life that was superseded is still there, and dials again.
+    expect(short(n2)).to.eql([...lives, 'up n1#5/5']);
+  });
+
+  it('hang up on a peer of another name than the one dialled', () => {
+    const cluster = new Cluster(1);
+    const n1 = cluster.add('n1');
+    const n3 = cluster.add('n3');
+    n1.links.setPeer('n2', n3.address, 'always');
+    cluster.runFor(1_000);
+    expect(short(n1)).to.eql([]);
+    expectExactOrder(n3);
+    expect(n3.events.some(({ type }) => type === 'message')).to.equal(false);
+  });
+
+  it('follow a peer to another address, and go down when it is removed', () => {
+    const cluster = new Cluster(1);
+    const n1 = cluster.add('n1');
+    const old = cluster.add('n2', 1);
+    const moved = cluster.add('n2', 2);
+    n1.links.setPeer('n2', old.address, 'always');
+    cluster.runFor(500);
+    n1.links.setPeer('n2', moved.address, 'always');
+    cluster.runFor(500);
+    n1.links.removePeer('n2', cluster.now);
+    cluster.runFor(500);
+    expect(short(n1)).to.eql(['up n2/1', 'down n2/1', 'up n2/2', 'down n2/2']);
+    expect(n1.links.send('n2', 0, text('x'), cluster.now)).to.equal(false);
+    expect(n1.links.nextTimeout()).to.equal(undefined);
+    expect(short(moved)).to.eql(['up n1#1/1', 'down n1#1/1']);
+  });
+
+  it('close all at once', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    cluster.runFor(500);
+    n1.links.closeAll(256, 'leaving', cluster.now);
+    cluster.runFor(20);
+    expect(short(n1)).to.eql(['up n2/1', 'down n2/1']);
+    expect(n2.events.at(-1)).to.include({ type: 'down', reason: 'leaving' });
+  });
+});

@@ -1,0 +1,100 @@
+/** Real sockets on 127.0.0.1. */
+
+import { expect } from 'chai';
+import { RudpEndpoint, RudpError, type RudpConnection } from '../../rudp/index.ts';
+
+describe('rudp on sockets', () => {
+  const open: RudpEndpoint[] = [];
+
+  const bind = async (options: Parameters<typeof RudpEndpoint.bind>[0] = {}) => {
+    const endpoint = await RudpEndpoint.bind(options);
+    open.push(endpoint);
+    return endpoint;
+  };
+
+  const connectedPair = async (
+    options: Parameters<typeof RudpEndpoint.bind>[0] = {},
+  ): Promise<[RudpConnection, RudpConnection]> => {
+    const server = await bind({ name: 'server', ...options });
+    const client = await bind({ name: 'client', ...options });
+    const [ours, theirs] = await Promise.all([
+      client.connect('127.0.0.1', server.port),
+      server.accept(),
+    ]);
+    if (theirs === undefined) throw new Error('no connection');
+    return [ours, theirs];
+  };
+
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((endpoint) => endpoint.close(0)));
+  });
+
+  it('connects, and each side knows the other by name', async () => {
+    const [ours, theirs] = await connectedPair({ incarnation: 42 });
+    expect(ours.peer).to.eql({ name: 'server', incarnation: 42 });
+    expect(theirs.peer).to.eql({ name: 'client', incarnation: 42 });
+    expect(ours.stats().datagramBytes).to.be.greaterThan(1_200);
+  });
+
+  it('delivers 10,000 messages of many sizes in order on 10 channels, and closes after the last', async () => {
+    const [ours, theirs] = await connectedPair();
+    const next = new Map<number, number>();
+    let bytes = 0;
+    const reading = (async () => {
+      for await (const { channel, message } of theirs) {
+        const sequence = new DataView(message.buffer).getUint32(0);
+        expect(sequence).to.equal(next.get(channel) ?? 0);
+        next.set(channel, sequence + 1);
+        bytes += message.length;
+      }
+    })();
+    let sent = 0;
+    for (let count = 0; count < 10_000; count += 1) {
+      const message = new Uint8Array(4 + (count % 100 === 0 ? 100_000 : count % 300));
+      new DataView(message.buffer).setUint32(0, Math.floor(count / 10));
+      sent += message.length;
+      await ours.send(message, { channel: count % 10 });
+    }
+    await ours.close(256, 'that was all');
+    await reading;
+    expect(bytes).to.equal(sent);
+    expect(theirs.closed).to.eql({ code: 256, reason: 'that was all' });
+  });
+
+  it('holds a sender back while nobody reads', async () => {
+    const limits = { sendBufferBytes: 200_000, connectionWindowBytes: 200_000 };
+    const [ours, theirs] = await connectedPair({ ...limits, maxMessageBytes: 100_000 });
+    let sent = 0;
+    const writing = (async () => {
+      for (; sent < 40; sent += 1) await ours.send(new Uint8Array(50_000));
+    })();
+    const first = await theirs.receive();
+    expect(first?.message.length).to.equal(50_000);
+    expect(sent).to.be.lessThan(12);
+    for (let received = 1; received < 40; received += 1) await theirs.receive();
+    await writing;
+    expect(sent).to.equal(40);
+  });
+
+  it('rejects a connect that nobody answers, and a send after the end', async () => {
+    const gone = await RudpEndpoint.bind();
+    const { port } = gone;
+    await gone.close();
+    const client = await bind({ handshakeTimeoutMs: 50 });
+    const refused = await client.connect('127.0.0.1', port).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(RudpError).and.to.include({ code: 'refused' });
+    const [ours] = await connectedPair();
+    await ours.close();
+    const closed = await ours.send(new Uint8Array(1)).catch((error: unknown) => error);
+    expect(closed).to.be.instanceOf(RudpError).and.to.include({ code: 'closed' });
+    expect(await ours.receive()).to.equal(undefined);
+  });
+
+  it('tells readers and acceptors of the end', async () => {
+    const server = await bind();
+    const accepting = server.accept();
+    await server.close();
+    expect(await accepting).to.equal(undefined);
+    expect(await server.accept()).to.equal(undefined);
+  });
+});

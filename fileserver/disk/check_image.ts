@@ -28,7 +28,7 @@ import type { Superblock } from './superblock.ts';
 import { decodeSuperblock, newestSuperblock } from './superblock.ts';
 
 /** One thing that is wrong. */
-export interface Finding {
+interface Finding {
   /** What it is a part of: "superblock copy 1", "file 17", "journal". */
   readonly place: string;
   /** In the image, in bytes. */

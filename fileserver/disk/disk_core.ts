@@ -16,7 +16,7 @@ import type { OpeningResult, Recovered } from './recovery.ts';
 import { Recovery } from './recovery.ts';
 
 export type { DiskCommand } from './command_queue.ts';
-export type { CommitRecord, DirtyMark, DiskEvent, FileMeta } from './disk_events.ts';
+export type { CommitRecord, DiskEvent, FileMeta } from './disk_events.ts';
 
 interface OpenVolume extends Recovered {
   readonly journal: Journal;

@@ -75,22 +75,21 @@ class Run {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#children.set(node, child);
-    let connected = false;
-    let finished = false;
+    const progress = { connected: false, finished: false };
     const fail = (reason: string): void => {
-      if (!finished) this.#failures.push(`${node}: ${reason}`);
-      finished = true;
+      if (!progress.finished) this.#failures.push(`${node}: ${reason}`);
+      progress.finished = true;
     };
     child.on('message', (message) => {
       const said = message as FromApplication;
-      if (said.type === 'connected') connected = true;
+      if (said.type === 'connected') progress.connected = true;
       if (said.type === 'failed') fail(said.message);
-      if (said.type === 'finished') finished = true;
+      if (said.type === 'finished') progress.finished = true;
       this.#handle(set, said);
       if (said.type === 'failed' || said.type === 'finished') child.disconnect();
     });
     fail(await endOf(child));
-    if (!connected) this.#oneMoreConnected();
+    if (!progress.connected) this.#oneMoreConnected();
     this.#tellReleased(this.#barriers.finish(node));
     this.#children.delete(node);
   }

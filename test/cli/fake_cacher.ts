@@ -41,31 +41,25 @@ export class FakeCacher {
   }
 
   #answer(message: Message): Message {
-    switch (message.type) {
-      case 'hello':
-        return {
-          type: 'welcome',
-          node: 'n1' as NodeId,
-          client: 1 as ClientId,
-          geometry: GEOMETRY,
-        };
-      case 'open':
-        return { type: 'opened', request: message.request, sizeBytes: 16 };
-      case 'close':
-        return { type: 'closed', request: message.request };
-      case 'read': {
-        const { request, offset, length } = message;
-        const bytes = this.#contents(message.file).slice(offset, offset + length);
-        return { type: 'readDone', request, bytes, source: 'peer', version: VERSION };
-      }
-      case 'write': {
-        const { request, bytes, offset } = message;
-        if (!this.#denies) this.#contents(message.file).set(bytes, offset);
-        return { type: 'writeDone', request, count: bytes.length, version: VERSION, copies: 2 };
-      }
-      default:
-        return { type: 'failed', request: 0, code: 'EPROTO', message: message.type };
+    if (message.type === 'hello') {
+      const [node, client] = ['n1' as NodeId, 1 as ClientId];
+      return { type: 'welcome', node, client, geometry: GEOMETRY };
     }
+    if (message.type === 'open') {
+      return { type: 'opened', request: message.request, sizeBytes: 16 };
+    }
+    if (message.type === 'close') return { type: 'closed', request: message.request };
+    if (message.type === 'read') {
+      const { request, offset, length } = message;
+      const bytes = this.#contents(message.file).slice(offset, offset + length);
+      return { type: 'readDone', request, bytes, source: 'peer', version: VERSION };
+    }
+    if (message.type === 'write') {
+      const { request, bytes, offset } = message;
+      if (!this.#denies) this.#contents(message.file).set(bytes, offset);
+      return { type: 'writeDone', request, count: bytes.length, version: VERSION, copies: 2 };
+    }
+    return { type: 'failed', request: 0, code: 'EPROTO', message: message.type };
   }
 
   #contents(file: number): Uint8Array {

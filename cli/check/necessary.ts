@@ -59,7 +59,7 @@ const explain = (
     );
   }
   const part = showBytes(bytes.subarray(from - offset, to - offset));
-  return `bytes ${from} to ${to - 1} were read as ${part}, which mixes writes that cover all of them`;
+  return `bytes ${from} to ${to - 1} were read as ${part}, which mixes writes (or the filling) that cover all of them`;
 };
 
 /** The first read with bytes that no write before its end explains, if there is one. */

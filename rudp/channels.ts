@@ -31,7 +31,7 @@ export interface OutgoingMessage {
 }
 
 export interface OutgoingChannel {
-  readonly number: number;
+  number: number;
   /** Not begun. */
   readonly queued: Fifo<OutgoingMessage>;
   /** Begun, and neither they nor all before them acknowledged. */
@@ -65,6 +65,8 @@ export interface ChannelLimits {
 const MIN_PIECE_BYTES = 64;
 /** A message shorter than this part of a packet waits for the next one rather than be cut. */
 const CUT_FRACTION = 1 / 4;
+/** Records of channels that are kept for the next channel that becomes active. */
+const SPARE_CHANNELS = 256;
 const NO_BYTES = new Uint8Array(0);
 
 export class Channels {
@@ -76,6 +78,7 @@ export class Channels {
   /** Channels whose next message waits for credit of the connection, first come first served. */
   #waiting = new Fifo<OutgoingChannel>();
   readonly #lost = new Fifo<LostPiece>();
+  readonly #spare: OutgoingChannel[] = [];
   #nextId = 1;
   bufferedBytes = 0;
   /** `send` refused; a drain is owed. */
@@ -114,7 +117,8 @@ export class Channels {
         this.refused = true;
         throw new RudpError('buffer-full', `all ${maxChannels} channels have messages under way`);
       }
-      channel = newChannel(number);
+      channel = this.#spare.pop() ?? newChannel();
+      channel.number = number;
       this.#channels.set(number, channel);
     }
     channel.queued.push({
@@ -318,7 +322,9 @@ export class Channels {
       channel.outstandingBytes -= chargeOf(channel.begun.shift()?.totalBytes ?? 0);
     }
     if (channel.begun.length === 0 && channel.queued.length === 0) {
+      // It is empty, out of line, and named only by messages that are done: ready for its next use.
       this.#channels.delete(channel.number);
+      if (this.#spare.length < SPARE_CHANNELS) this.#spare.push(channel);
     } else {
       this.#standInLine(channel);
     }
@@ -349,8 +355,8 @@ export class Channels {
   }
 }
 
-const newChannel = (number: number): OutgoingChannel => ({
-  number,
+const newChannel = (): OutgoingChannel => ({
+  number: 0,
   queued: new Fifo(),
   begun: new Fifo(),
   sending: undefined,

@@ -26,6 +26,8 @@ export interface BindOptions extends Omit<
 export const LOOPBACK_DATAGRAM_BYTES = 32 * 1024;
 
 const RANDOM_BATCH = 64;
+/** Connections that wait for `accept`; a further one is closed. */
+const MAX_UNACCEPTED = 1024;
 
 /** Unpredictable numbers in [0, 1), as connection ids need them. */
 export const createSecureRandom = (): (() => number) => {
@@ -154,8 +156,9 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
       return;
     }
     const acceptor = this.#acceptors.shift();
-    if (acceptor === undefined) this.#accepted.push(connection);
-    else acceptor(connection);
+    if (acceptor !== undefined) acceptor(connection);
+    else if (this.#accepted.length < MAX_UNACCEPTED) this.#accepted.push(connection);
+    else this.endpoint.close(event.connection, CLOSE.refused, 'nobody accepts', this.now());
   }
 
   /** Closes every connection once it is acknowledged (see `RudpConnection.close`), then the socket. */

@@ -92,6 +92,7 @@ describe('channels', () => {
       channels.onAcked(packet);
     }
     expect(channels).to.include({ activeChannels: 0, bufferedBytes: 0 });
+    expect(packets[0]?.packet.messages[0]?.bytes.length).to.equal(0);
   });
 
   it('cut a long message into full packets', () => {

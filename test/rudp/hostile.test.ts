@@ -90,7 +90,23 @@ describe('hostile datagrams', () => {
     pair.runFor(10_000);
     expect(pair.server.of('message').length).to.equal(messages);
     expect(pair.server.of('connected').length).to.equal(1);
+    const data = samples.filter((bytes) => bytes[0] === PACKET.data).length;
+    const { duplicatePackets } = pair.server.endpoint.stats(pair.server.connection);
+    expect(duplicatePackets).to.equal(2 * data);
     expectAlive(pair);
+  });
+
+  it('that are whole but come from another address are dropped', () => {
+    const { pair } = recorded(1);
+    pair.send(new Uint8Array(10), 5);
+    const packet = pair.client.endpoint.pollTransmit(pair.now)?.bytes ?? new Uint8Array();
+    const messages = pair.server.of('message').length;
+    pair.server.endpoint.handleDatagram('10.0.0.66:1000', packet, pair.now);
+    pair.flush();
+    expect(pair.server.of('message').length).to.equal(messages);
+    pair.server.endpoint.handleDatagram(CLIENT, packet, pair.now);
+    pair.flush();
+    expect(pair.server.of('message').length).to.equal(messages + 1);
   });
 
   it('of a wrong magic or version make no connection', () => {

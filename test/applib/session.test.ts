@@ -176,7 +176,10 @@ describe('a session of the application library', () => {
     const again = session.open(1, 'r');
     expect(codeOf(() => session.read(1, handle, 1))).to.equal('EBADF');
     session.handleMessage(failed(again));
-    expect(codeOf(() => session.open(1, 'w'))).to.equal(undefined);
+    const third = session.open(1, 'w');
+    session.handleMessage({ type: 'opened', request: third, sizeBytes: 10 });
+    expect(codeOf(() => session.read(1, handle, 1))).to.equal('EBADF');
+    expect(codeOf(() => session.read(1, third, 1))).to.equal(undefined);
   });
 
   it('matches answers to requests in any order', () => {

@@ -110,15 +110,21 @@ describe('request sets', () => {
   });
 
   it('tell all malformed lines at once, each with file, line, what is wrong and what is right', () => {
-    const text = 'open x 1\nread 1 -5\nexpect fine\nclose 1 2\nfly 7\nopen 1\nread 1 1.5\nclose 1';
+    const text =
+      'open x 1\nread 1 -5\nexpect fine\nclose 1 2\nfly 7\nexpect-error EIO\nopen 1\nread 1 1.5\nclose 1';
     expect(errorsOf(text)).to.deep.equal([
       'set:1: the file number is "x", expected a whole number of 0 to 2^53 - 1 in "open <filenum> <mode>"',
       'set:2: the number of bytes is "-5", expected a whole number of 0 to 2^53 - 1 in "read <filenum> <num of bytes>"',
       'set:4: "2" is too much, expected close <filenum>',
       'set:5: "fly" is not a command, expected one of open, read, write, close, sleep, barrier, expect, expect-error',
-      'set:6: the mode is missing, expected open <filenum> <mode>',
-      'set:7: the number of bytes is "1.5", expected a whole number of 0 to 2^53 - 1 in "read <filenum> <num of bytes>"',
+      'set:7: the mode is missing, expected open <filenum> <mode>',
+      'set:8: the number of bytes is "1.5", expected a whole number of 0 to 2^53 - 1 in "read <filenum> <num of bytes>"',
     ]);
+  });
+
+  it('do not blame an expectation for the malformed line before it', () => {
+    expect(errorsOf('read 1 1\nexpect a\nfly 7\nexpect b').length).to.equal(1);
+    expect(errorsOf('read 1 1\nexpect a\nread 1 x\nexpect b').length).to.equal(1);
   });
 
   it('take numbers up to 2^53 - 1', () => {

@@ -169,6 +169,11 @@ describe('the checker', () => {
     expect(check(...stale).verdict).to.equal('violation');
   });
 
+  it('takes a bigint and a number for one moment', () => {
+    const first = { ...write('abcd', [1, 2]), endNs: 2n };
+    expect(check(first, read('....', [2, 3])).verdict).to.equal('linearizable');
+  });
+
   it('refuses operations that cannot be', () => {
     for (const operation of [write('abcde', [1, 2]), read('a', [1, 2], 4), read('....', [2, 1])]) {
       expect(() => check(operation), showOperation(operation)).to.throw(FsError);

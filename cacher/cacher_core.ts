@@ -12,7 +12,6 @@ import {
   cachedFile,
   log,
   sendToServer,
-  sizeOf,
   type Cacher,
   type CacherCommand,
   type CacherOptions,
@@ -276,8 +275,11 @@ const keepWritten = (
   message: Message<'writeThroughDone'>,
 ): void => {
   if (writeThroughDone(cacher, cached, message) === undefined) return;
-  if (cached.pages === 0 || cached.copy !== 'invalid') return;
-  if (message.bytes.length !== sizeOf(cacher)) return;
+  if (message.bytes.length === 0) return;
+  if (cached.pages === 0 || cached.copy !== 'invalid') {
+    sendToServer(cacher, { type: 'evicted', file: cached.file });
+    return;
+  }
   move(cached, 'kept');
   cached.bytes = message.bytes.slice();
   cached.version = message.version;

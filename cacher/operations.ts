@@ -60,8 +60,13 @@ const isBeingGiven = ({ copy }: CachedFile): boolean => copy === 'expecting' || 
 const acquire = (cacher: Cacher, cached: CachedFile, operation: Operation): void => {
   const { file } = cached;
   operation.missed = true;
-  const type = operation.kind === 'read' ? 'getShared' : 'getModified';
-  ask(cacher, cached, { type, request: newRequest(cacher), file }, operation);
+  const request = newRequest(cacher);
+  if (operation.kind === 'read') {
+    ask(cacher, cached, { type: 'getShared', request, file }, operation);
+  } else {
+    const holds = cached.copy !== 'invalid';
+    ask(cacher, cached, { type: 'getModified', request, file, holds }, operation);
+  }
 };
 
 const goThrough = (cacher: Cacher, cached: CachedFile, operation: Operation): boolean => {

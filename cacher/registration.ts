@@ -96,11 +96,11 @@ export const tick = (cacher: Cacher): void => {
   heartbeat(cacher);
   for (const cached of cacher.files.values()) {
     const { want, write } = cached;
-    if (want !== undefined && cacher.admitted && cacher.now - want.sentAtMs >= RETRY_MS) {
+    if (want !== undefined && cacher.admitted && cacher.now >= want.sentAtMs + RETRY_MS) {
       want.sentAtMs = cacher.now;
       sendToServer(cacher, want.message);
     }
-    if (write !== undefined && cacher.now - write.sentAtMs >= BACKUP_RESEND_MS) {
+    if (write !== undefined && cacher.now >= write.sentAtMs + BACKUP_RESEND_MS) {
       sendWrite(cacher, cached);
     }
     if (isDue(cacher, cached)) {
@@ -108,7 +108,7 @@ export const tick = (cacher: Cacher): void => {
     }
   }
   for (const relayed of cacher.relayed.values()) {
-    if (!cacher.admitted || cacher.now - relayed.sentAtMs < RETRY_MS) continue;
+    if (!cacher.admitted || cacher.now < relayed.sentAtMs + RETRY_MS) continue;
     relayed.sentAtMs = cacher.now;
     sendToServer(cacher, relayed.message);
   }
@@ -120,4 +120,4 @@ const isDue = (cacher: Cacher, { copy, dirtySinceMs, want }: CachedFile): boolea
   want === undefined &&
   dirtySinceMs !== undefined &&
   cacher.admitted &&
-  cacher.now - dirtySinceMs >= cacher.options.writebackIntervalMs;
+  cacher.now >= dirtySinceMs + cacher.options.writebackIntervalMs;

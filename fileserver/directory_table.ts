@@ -11,8 +11,6 @@ export type DirectoryEvent =
   | 'written-back'
   /** A write went straight to the disk; nobody holds a copy. */
   | 'written-through'
-  /** The same, and the writer keeps the new contents as a clean copy. */
-  | 'written-through-kept'
   /** A clean copy is gone, others are left. */
   | 'copy-dropped'
   /** The last clean copy is gone. */
@@ -27,13 +25,11 @@ export const DIRECTORY_TABLE: Readonly<
     read: 'shared',
     modified: 'dirty',
     'written-through': 'uncached',
-    'written-through-kept': 'shared',
   },
   shared: {
     read: 'shared',
     modified: 'dirty',
     'written-through': 'uncached',
-    'written-through-kept': 'shared',
     'copy-dropped': 'shared',
     'last-copy-dropped': 'uncached',
     'sole-sharer': 'shared',
@@ -43,7 +39,6 @@ export const DIRECTORY_TABLE: Readonly<
     modified: 'dirty',
     'written-back': 'shared',
     'written-through': 'uncached',
-    'written-through-kept': 'shared',
     'copy-dropped': 'dirty',
     'last-copy-dropped': 'dirty',
   },

@@ -3,7 +3,7 @@
  * The shell (daemon.ts), the simulator and tests drive it alike.
  */
 
-import { fileSizeBytes, FIRST_VERSION, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import { fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
 import {
@@ -197,7 +197,7 @@ const memberRequest = (server: Server, node: NodeId, message: MemberRequest): vo
       submit(server, { ...base, kind: 'getShared', phase: 'fetch' });
       break;
     case 'getModified':
-      submit(server, { ...base, ...newGetModified, version: FIRST_VERSION, refused: [] });
+      submit(server, { ...base, ...newGetModified, claimsToHold: message.holds, refused: [] });
       break;
     case 'writeBack':
       submit(server, { ...base, kind: 'writeBack', phase: 'collect' });
@@ -284,7 +284,7 @@ export const handleStop = (server: Server, now: number): void => {
 export const handleTimeout = (server: Server, now: number): void => {
   server.now = now;
   for (const transaction of [...server.running.values()]) {
-    if (transaction.awaited.length > 0 && now - transaction.sentAtMs >= RESEND_MS) {
+    if (transaction.awaited.length > 0 && now >= transaction.sentAtMs + RESEND_MS) {
       resend(server, transaction);
     }
   }

@@ -59,6 +59,8 @@ export interface GetModified extends Common {
   refused: NodeId[];
   /** Who is told to drop its frozen copy at the end. */
   release: NodeId | undefined;
+  /** The requester says that it held the contents when it asked. */
+  readonly claimsToHold: boolean;
   /** The requester holds the newest version. */
   requesterHolds: boolean;
   version: Version;

@@ -69,7 +69,7 @@ export const MESSAGES = {
   left: {},
 
   getShared: { request, file },
-  getModified: { request, file },
+  getModified: { request, file, holds: is.flag },
   writeBack: { request, file },
   writtenBack: { request, file },
   recirculate: { request, file, chances: is.uint32 },

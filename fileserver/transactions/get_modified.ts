@@ -23,6 +23,7 @@ import {
   type Server,
 } from '../server_state.ts';
 import type { GetModified } from '../transaction.ts';
+import { forgetSharer } from './get_shared.ts';
 
 const asker = (transaction: GetModified): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members ask to write');
@@ -45,7 +46,12 @@ const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: GetMo
   const { file, term, backup } = transaction;
   if (backup === undefined) return;
   const role = { term, owner: asker(transaction), version: entry.version } as const;
-  const message = { type: 'prepareBackup', order: orderOf(server, transaction), file, ...role } as const;
+  const message = {
+    type: 'prepareBackup',
+    order: orderOf(server, transaction),
+    file,
+    ...role,
+  } as const;
   order(server, transaction, backup, message, 'backupPrepared');
 };
 
@@ -119,6 +125,8 @@ export const startGetModified = (
   transaction: GetModified,
 ): void => {
   server.counters.getModified++;
+  // It keeps what it held when it asked, unless it is ordered otherwise: then the directory knows.
+  if (!transaction.claimsToHold) forgetSharer(entry, asker(transaction));
   transaction.upgrade = entry.owner === asker(transaction);
   transaction.term = transaction.upgrade ? entry.term : entry.term + 1;
   if (transaction.upgrade) {

@@ -163,24 +163,37 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   return false;
 };
 
+/** The disk has the new contents: nobody else does, and the holders are told to let go. */
+const release = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
+  const { file, contents } = transaction;
+  assert(contents !== undefined, `file ${file}: synced without contents`);
+  transaction.phase = 'release';
+  server.memory.put(file, contents.bytes);
+  entry.version = contents.version;
+  entry.term = contents.version.term;
+  entry.owner = undefined;
+  entry.backup = undefined;
+  entry.sharers.clear();
+  transition(entry, 'written-through');
+  for (const node of transaction.release) {
+    const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
+    order(server, transaction, node, message, 'dropped');
+  }
+};
+
 const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
   const { file, request, requester, contents, count, keep } = transaction;
   assert(contents !== undefined, `file ${file}: synced without contents`);
   const { version, outcomes } = contents;
-  server.memory.put(file, contents.bytes);
-  entry.version = version;
-  entry.term = version.term;
-  entry.owner = undefined;
-  entry.backup = undefined;
-  entry.sharers.clear();
-  const keeper = keep && requester.kind === 'member' ? requester.node : undefined;
-  if (keeper !== undefined) entry.sharers.add(keeper);
-  transition(entry, keeper === undefined ? 'written-through' : 'written-through-kept');
   if (requester.kind === 'client') {
     replyTo(server, requester, { type: 'writeDone', request, count, version, copies: 0 });
     return;
   }
-  const bytes = keeper === undefined ? new Uint8Array(0) : contents.bytes;
+  if (keep && requester.kind === 'member' && server.members.has(requester.node)) {
+    entry.sharers.add(requester.node);
+    transition(entry, 'read');
+  }
+  const bytes = keep ? contents.bytes : new Uint8Array(0);
   const answer = { type: 'writeThroughDone', request, file, count, version, outcomes } as const;
   replyTo(server, requester, { ...answer, order: orderOf(server, transaction), bytes });
 };
@@ -194,17 +207,11 @@ export const advanceWriteThrough = (
   switch (transaction.phase) {
     case 'quiesce':
       return apply(server, entry, transaction);
-    case 'commit': {
-      transaction.phase = 'release';
-      acknowledge(server, entry, transaction);
-      const { file } = transaction;
-      for (const node of transaction.release) {
-        const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
-        order(server, transaction, node, message, 'dropped');
-      }
-      return transaction.release.length === 0;
-    }
+    case 'commit':
+      release(server, entry, transaction);
+      return false;
     case 'release':
+      acknowledge(server, entry, transaction);
       return true;
   }
 };

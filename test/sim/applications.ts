@@ -42,6 +42,8 @@ export class SimulatedApplication {
   readonly #open = new Map<FileNumber, number>();
   #call: Call | undefined;
   #request = 0;
+  /** Counts lost connections; what was planned on an earlier one is void. */
+  #connection = 0;
   #left: number;
 
   constructor(
@@ -69,6 +71,27 @@ export class SimulatedApplication {
     return `${this.#port.name}: ${this.#call.message.type} ${this.#call.message.file}`;
   }
 
+  /** The connection is gone: what was called may or may not have happened; nothing is open. */
+  lost(): void {
+    this.#connection++;
+    this.#open.clear();
+    const call = this.#call;
+    this.#call = undefined;
+    if (call?.message.type !== 'write') return;
+    const { message, startMs } = call;
+    const { file, offset } = message;
+    const bytes = message.bytes.slice(0, fileSizeBytes(this.#geometry) - offset);
+    this.#history.operations.push({
+      process: this.#port.name,
+      kind: 'write',
+      file,
+      offset,
+      bytes,
+      startNs: startMs,
+      endNs: undefined,
+    });
+  }
+
   /** Hears the daemon's answers. */
   readonly listener = (message: Message): void => {
     if (message.type === 'welcome') {
@@ -85,8 +108,9 @@ export class SimulatedApplication {
 
   #think(): void {
     if (this.#left <= 0) return;
+    const connection = this.#connection;
     this.#world.queue.after(this.#world.random() * this.#settings.thinkMs, () => {
-      this.#next();
+      if (connection === this.#connection) this.#next();
     });
   }
 

@@ -131,8 +131,7 @@ class Simulation {
     let application: SimulatedApplication | undefined;
     const links = this.#world.network(name, 1, {
       up: () => {
-        if (application !== undefined) return;
-        application = this.#application({
+        application ??= this.#application({
           name,
           request: (message) => {
             links.send(SERVER, channelOf(message), encode(message));
@@ -140,7 +139,9 @@ class Simulation {
         });
         links.send(SERVER, 0, encode({ type: 'hello', protocol: 1 }));
       },
-      down: () => undefined,
+      down: () => {
+        application?.lost();
+      },
       message: (_peer, bytes) => {
         application?.listener(decode(bytes));
       },

@@ -107,9 +107,10 @@ export const backupWrite = (
   const { file, term, version, base, whole, offset, bytes } = message;
   const cached = cachedFile(cacher, file);
   const answer = { file, term };
-  const refuse = (reason: 'base' | 'not-yet' | 'stale'): undefined => {
+  const refuse = (reason: 'base' | 'not-yet' | 'stale'): CachedFile | undefined => {
     const held = cached.version;
     sendToPeer(cacher, from, { type: 'backupRefused', ...answer, version: held, reason });
+    return undefined;
   };
   if (cached.term < term) return refuse('not-yet');
   const isBackup = cached.copy === 'backup' || cached.copy === 'reserved';

@@ -20,6 +20,7 @@ import { heartbeat, leave, register, release, submitWriteBack } from './membersh
 import { OpenWriters } from './open_writers.ts';
 import { answered, committed, fileRead, resend, RESEND_MS, submit } from './scheduler.ts';
 import {
+  entryOf,
   fileExists,
   log,
   sendTo,
@@ -72,6 +73,22 @@ export const newServer = (
   },
   commands: [],
 });
+
+/**
+ * Files that were dirty when the server last stopped without writing them back are still: on the
+ * pair of nodes that the disk names.
+ */
+export const restoreMarks = (server: Server, files: readonly FileNumber[]): void => {
+  for (const file of files) {
+    const { mark } = server.meta(file);
+    if (mark === undefined) continue;
+    const entry = entryOf(server, file);
+    entry.state = 'dirty';
+    entry.term = mark.term;
+    entry.owner = mark.owner;
+    entry.backup = mark.backup;
+  }
+};
 
 /** One message from the link named `link`. Nothing in it can make this throw but a broken invariant. */
 export const handleMessage = (

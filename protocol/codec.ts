@@ -24,7 +24,7 @@ const checks = new Map<string, readonly CheckedField[]>(
 
 /** The bytes of a message; the caller owns them. */
 export const encode = (message: Message): Uint8Array => {
-  const envelope = { [message.type]: message } as coopfs.IEnvelope;
+  const envelope = { [message.type]: message } as coopfs.Envelope.$Properties;
   return coopfs.Envelope.encode(envelope).finish();
 };
 
@@ -42,7 +42,7 @@ export const decode = (bytes: Uint8Array): Message => {
       `undecodable message of ${bytes.length} bytes: ${messageOf(error)}`,
     );
   }
-  const type = envelope.body as MessageType | undefined;
+  const type = envelope.body;
   const fields = type === undefined ? undefined : checks.get(type);
   if (type === undefined || fields === undefined) {
     throw new FsError('EPROTO', `a message of ${bytes.length} bytes has no known body`);

@@ -1,0 +1,110 @@
+/** I/O: the unix socket on which this node's applications reach the cacher. */
+
+import { lstat, unlink } from 'node:fs/promises';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { decode, encode } from '../protocol/codec.ts';
+import { FsError } from '../protocol/errors.ts';
+import { encodeFrame, FrameDecoder } from '../protocol/framing.ts';
+import type { Message } from '../protocol/messages.ts';
+
+/** The longest path of a unix socket on Linux (sun_path of unix(7), less its final 0). */
+const SOCKET_PATH_LIMIT_BYTES = 107;
+
+export interface ApplicationListener {
+  readonly message: (link: string, message: Message) => void;
+  readonly closed: (link: string) => void;
+}
+
+/** True if somebody answers at the socket. */
+const isAlive = (path: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createConnection(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => {
+      resolve(false);
+    });
+  });
+
+/** Makes way for a new socket: a stale one goes, a live one or another kind of file stays. */
+const clear = async (path: string): Promise<void> => {
+  const bytes = Buffer.byteLength(path);
+  if (bytes === 0 || bytes > SOCKET_PATH_LIMIT_BYTES) {
+    const right = `must be 1 to ${SOCKET_PATH_LIMIT_BYTES}`;
+    throw new FsError('EINVAL', `the socket path ${path} has ${bytes} bytes, ${right}`);
+  }
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw new FsError('EINVAL', `${path} is there and is no socket`);
+  if (await isAlive(path)) {
+    throw new FsError('EBUSY', `a live cacher listens at ${path}: choose another --socket`);
+  }
+  await unlink(path);
+};
+
+export class ApplicationSocket {
+  readonly #listener: ApplicationListener;
+  readonly #server: Server;
+  readonly #links = new Map<string, Socket>();
+  #count = 0;
+
+  private constructor(listener: ApplicationListener) {
+    this.#listener = listener;
+    this.#server = createServer((socket) => {
+      this.#accept(socket);
+    });
+  }
+
+  /** Throws FsError EINVAL, EBUSY for a path that cannot be used. */
+  static async listen(path: string, listener: ApplicationListener): Promise<ApplicationSocket> {
+    await clear(path);
+    const self = new ApplicationSocket(listener);
+    await new Promise<void>((resolve, reject) => {
+      self.#server.once('error', (error) => {
+        reject(new FsError('EINVAL', `cannot listen at the socket ${path}: ${error.message}`));
+      });
+      self.#server.listen(path, resolve);
+    });
+    return self;
+  }
+
+  #accept(socket: Socket): void {
+    const link = `app${++this.#count}`;
+    const decoder = new FrameDecoder();
+    this.#links.set(link, socket);
+    socket.on('data', (chunk) => {
+      try {
+        for (const body of decoder.push(chunk)) this.#listener.message(link, decode(body));
+      } catch (error) {
+        if (!(error instanceof FsError)) throw error;
+        // Nothing that follows can be told apart.
+        const { code, message } = error;
+        this.send(link, { type: 'failed', request: 0, code, message });
+        socket.destroySoon();
+      }
+    });
+    // A reset is the end of the connection; 'close' follows.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#links.delete(link);
+      this.#listener.closed(link);
+    });
+  }
+
+  send(link: string, message: Message): void {
+    const socket = this.#links.get(link);
+    if (socket?.writable === true) socket.write(encodeFrame(encode(message)));
+  }
+
+  /** Takes no more applications and ends the connections, sent answers first. */
+  close(): Promise<void> {
+    for (const socket of this.#links.values()) socket.destroySoon();
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,266 @@
+/** I/O: the cacher as a daemon: its core on a UDP socket and on a unix socket for applications. */
+
+import { lookup } from 'node:dns/promises';
+import { networkInterfaces } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import { decode, encode } from '../protocol/codec.ts';
+import { FsError, messageOf } from '../protocol/errors.ts';
+import type { Member } from '../protocol/fields.ts';
+import { SERVER, type NodeId } from '../protocol/ids.ts';
+import { channelOf } from '../protocol/messages.ts';
+import { LinkSocket } from '../rudp/link_socket.ts';
+import type { PeerEvent } from '../rudp/peer_links.ts';
+import { ApplicationSocket } from './application_socket.ts';
+import * as core from './cacher_core.ts';
+import type { Cacher, CacherCommand } from './cacher_state.ts';
+import { COURSE } from './replacement.ts';
+
+export interface CacherConfig {
+  readonly node: NodeId;
+  readonly server: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly socket: string;
+  readonly pages: number;
+  readonly writebackIntervalMs: number;
+  readonly log: Logger;
+}
+
+export interface CacherDaemon {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Resolves when it has stopped; with the error, if one stopped it. */
+  readonly stopped: Promise<Error | undefined>;
+  /** Hands every dirty file over and stops; bounded in time. */
+  readonly stop: () => void;
+}
+
+/** How long a cacher tries to register before it gives up starting. */
+const START_LIMIT_MS = 15_000;
+const IPV4 = 4;
+
+/** The address that others reach this socket by. */
+const advertised = (host: string, port: number): string => {
+  if (host !== '0.0.0.0') return `${host}:${port}`;
+  for (const addresses of Object.values(networkInterfaces())) {
+    const outside = addresses?.find((each) => each.family === 'IPv4' && !each.internal);
+    if (outside !== undefined) return `${outside.address}:${port}`;
+  }
+  return `127.0.0.1:${port}`;
+};
+
+class Daemon implements CacherDaemon {
+  readonly #config: CacherConfig;
+  readonly #incarnation = Date.now();
+  #cacher: Cacher | undefined;
+  #socket: LinkSocket | undefined;
+  #applications: ApplicationSocket | undefined;
+  #peers = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #ended = false;
+  #starting: { resolve: () => void; reject: (error: Error) => void } | undefined;
+  #resolveStopped: (error: Error | undefined) => void = () => undefined;
+  readonly stopped = new Promise<Error | undefined>((resolve) => {
+    this.#resolveStopped = resolve;
+  });
+
+  constructor(config: CacherConfig) {
+    this.#config = config;
+  }
+
+  get address(): { host: string; port: number } {
+    return { host: this.#config.listen.host, port: this.#socket?.port ?? 0 };
+  }
+
+  /** Listens, registers with the file server, and then takes applications. */
+  async start(): Promise<void> {
+    const { server, listen, socket: path, log, node, pages } = this.#config;
+    this.#applications = await ApplicationSocket.listen(path, {
+      message: (link, message) => {
+        this.#guard((cacher) => {
+          core.handleApplication(cacher, link, message, performance.now());
+        });
+      },
+      closed: (link) => {
+        this.#guard((cacher) => {
+          core.handleApplicationClosed(cacher, link, performance.now());
+        });
+      },
+    });
+    try {
+      this.#socket = await this.#bind();
+      const { port } = this.#socket;
+      const options = {
+        node,
+        incarnation: this.#incarnation,
+        address: advertised(listen.host, port),
+        pages,
+        writebackIntervalMs: this.#config.writebackIntervalMs,
+        policy: COURSE,
+      };
+      this.#cacher = core.newCacher(options, performance.now());
+      const ip = (await lookup(server.host, { family: IPV4 })).address;
+      await this.#register(`${ip}:${server.port}`);
+    } catch (error) {
+      const failure = error instanceof FsError ? error : new FsError('EINVAL', messageOf(error));
+      this.#end(failure);
+      await this.stopped;
+      throw failure;
+    }
+    log.info({ incarnation: this.#incarnation }, `${node} listens at ${this.#socket.address}`);
+  }
+
+  async #bind(): Promise<LinkSocket> {
+    const { node, listen } = this.#config;
+    try {
+      return await LinkSocket.bind({
+        name: node,
+        incarnation: this.#incarnation,
+        ...listen,
+        onEvent: (event) => {
+          this.#guard((cacher) => {
+            this.#linkEvent(cacher, event);
+          });
+        },
+        onError: (error) => {
+          this.#end(error);
+        },
+      });
+    } catch (error) {
+      const where = `${listen.host}:${listen.port}`;
+      throw new FsError('EBUSY', `cannot listen at ${where}: ${messageOf(error)}`);
+    }
+  }
+
+  async #register(address: string): Promise<void> {
+    let limit: NodeJS.Timeout | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#starting = { resolve, reject };
+        limit = setTimeout(() => {
+          const seconds = START_LIMIT_MS / 1000;
+          reject(new FsError('ETIMEDOUT', `no file server answers at ${address} for ${seconds} s`));
+        }, START_LIMIT_MS);
+        this.#socket?.setPeer(SERVER, address, 'always');
+        this.#guard(() => undefined);
+      });
+    } finally {
+      clearTimeout(limit);
+      this.#starting = undefined;
+    }
+  }
+
+  stop(): void {
+    this.#guard((cacher) => {
+      core.handleStop(cacher, performance.now());
+    });
+  }
+
+  /** Runs a step of the core and all that follows from it; a broken invariant stops the daemon. */
+  #guard(step: (cacher: Cacher) => void): void {
+    const cacher = this.#cacher;
+    if (this.#ended || cacher === undefined) return;
+    try {
+      step(cacher);
+      for (let next = core.pollCommand(cacher); next; next = core.pollCommand(cacher)) {
+        this.#perform(next);
+      }
+      this.#armTimer(cacher);
+    } catch (error) {
+      this.#end(error instanceof Error ? error : new Error(messageOf(error)));
+    }
+  }
+
+  #perform(command: CacherCommand): void {
+    switch (command.do) {
+      case 'send':
+        this.#socket?.send(command.to, channelOf(command.message), encode(command.message));
+        break;
+      case 'reply':
+        this.#applications?.send(command.to, command.message);
+        break;
+      case 'peers':
+        this.#setPeers(command.members);
+        break;
+      case 'registered':
+        this.#starting?.resolve();
+        break;
+      case 'refused': {
+        const error = new FsError(command.code, command.text);
+        if (this.#starting === undefined) this.#end(error);
+        else this.#starting.reject(error);
+        break;
+      }
+      case 'log':
+        this.#config.log[command.level](command.text);
+        break;
+      case 'stop':
+        this.#end(undefined);
+        break;
+      default:
+        command satisfies never;
+    }
+  }
+
+  #setPeers(members: readonly Member[]): void {
+    const others = members.filter(({ node }) => node !== this.#config.node);
+    for (const { node, address } of others) this.#socket?.setPeer(node, address, 'lower-name');
+    const names = new Set<string>(others.map(({ node }) => node));
+    for (const gone of this.#peers) if (!names.has(gone)) this.#socket?.removePeer(gone);
+    this.#peers = names;
+  }
+
+  #linkEvent(cacher: Cacher, event: PeerEvent): void {
+    const now = performance.now();
+    // A peer that has dialled us before the server named it still has its life in its name.
+    const peer = event.peer.split('#', 1)[0] as NodeId;
+    switch (event.type) {
+      case 'up':
+        core.handlePeerUp(cacher, peer, now);
+        break;
+      case 'down':
+        core.handlePeerDown(cacher, peer, now);
+        break;
+      case 'message':
+        try {
+          core.handleMessage(cacher, peer, decode(event.message), now);
+        } catch (error) {
+          if (!(error instanceof FsError)) throw error;
+          this.#config.log.warn({ peer }, `a message is dropped: ${error.message}`);
+        }
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #armTimer(cacher: Cacher): void {
+    clearTimeout(this.#timer);
+    if (this.#ended) return;
+    const delayMs = Math.max(0, core.nextTimeout(cacher) - performance.now());
+    this.#timer = setTimeout(() => {
+      this.#guard(() => {
+        core.handleTimeout(cacher, performance.now());
+      });
+    }, delayMs);
+  }
+
+  #end(error: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    const { log, node } = this.#config;
+    if (error === undefined) log.info(`${node} has stopped`);
+    else log.fatal({ err: error }, error.message);
+    const closing = this.#socket?.close(`${node} has stopped`);
+    void Promise.allSettled([closing, this.#applications?.close()]).then(() => {
+      this.#resolveStopped(error);
+    });
+  }
+}
+
+/** Starts a cacher; resolves once it is registered. Throws FsError if it is refused or cannot be. */
+export const startCacher = async (config: CacherConfig): Promise<CacherDaemon> => {
+  const daemon = new Daemon(config);
+  await daemon.start();
+  return daemon;
+};

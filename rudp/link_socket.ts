@@ -1,0 +1,78 @@
+/** I/O: the links of one named node to others, on a UDP socket of its own. */
+
+import { createChecksumProtection } from './checksum_protection.ts';
+import { Endpoint } from './endpoint.ts';
+import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
+import { createSecureRandom, LOOPBACK_DATAGRAM_BYTES } from './rudp_endpoint.ts';
+import { SocketEndpoint } from './socket_endpoint.ts';
+
+export interface LinkSocketOptions {
+  readonly name: string;
+  /** Differs in every life of the node; a later life has a higher one. */
+  readonly incarnation: number;
+  readonly host: string;
+  readonly port: number;
+  readonly onEvent: (event: PeerEvent) => void;
+  readonly onError: (error: Error) => void;
+}
+
+const CLOSE_CODE = 0;
+
+export class LinkSocket {
+  readonly links: PeerLinks;
+  readonly #socket: SocketEndpoint<PeerEvent>;
+
+  /** @throws what binding the socket throws, EADDRINUSE for one. */
+  static async bind(options: LinkSocketOptions): Promise<LinkSocket> {
+    const { name, incarnation, host, port, onEvent, onError } = options;
+    const endpoint = new Endpoint({
+      name,
+      incarnation,
+      loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+      protection: createChecksumProtection(),
+      random: createSecureRandom(),
+    });
+    const links = new PeerLinks(endpoint, name);
+    return new LinkSocket(
+      links,
+      await SocketEndpoint.bind(links, { host, port, onEvent, onError }),
+    );
+  }
+
+  private constructor(links: PeerLinks, socket: SocketEndpoint<PeerEvent>) {
+    this.links = links;
+    this.#socket = socket;
+  }
+
+  /** Where the socket is bound, "127.0.0.1:4000". */
+  get address(): string {
+    return this.#socket.address;
+  }
+
+  get port(): number {
+    return this.#socket.port;
+  }
+
+  /** False if the peer is not known, or its queue is full. */
+  send(peer: PeerKey, channel: number, message: Uint8Array): boolean {
+    const taken = this.links.send(peer, channel, message, this.#socket.now());
+    this.#socket.wake();
+    return taken;
+  }
+
+  setPeer(name: string, address: string, dial: DialPolicy): void {
+    this.links.setPeer(name, address, dial);
+    this.#socket.wake();
+  }
+
+  removePeer(name: string): void {
+    this.links.removePeer(name, this.#socket.now());
+    this.#socket.wake();
+  }
+
+  /** Tells every peer, then closes the socket. */
+  async close(reason: string): Promise<void> {
+    this.links.closeAll(CLOSE_CODE, reason, this.#socket.now());
+    await this.#socket.close();
+  }
+}

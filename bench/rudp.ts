@@ -30,7 +30,7 @@ const KIND = { request: 0, bulk: 1, response: 2, report: 3 } as const;
 
 /** What both transports offer to the measurements. */
 interface Pipe {
-  /** False if it must wait for `onDrain` before it sends more; the message was taken if true. */
+  /** False if `onDrain` is to be waited for before more is sent (rudp has not taken this one then). */
   send(message: Uint8Array): boolean;
   onMessage: (message: Uint8Array) => void;
   onDrain: () => void;
@@ -120,8 +120,7 @@ const tcpPipe = (socket: Socket): Pipe => {
       process.nextTick(() => {
         socket.uncork();
       });
-      full = !more;
-      return true;
+      return more;
     },
     onMessage: () => undefined,
     onDrain: () => undefined,
@@ -130,11 +129,7 @@ const tcpPipe = (socket: Socket): Pipe => {
         socket.end(resolve);
       }),
   };
-  let full = false;
-  const send = pipe.send.bind(pipe);
-  pipe.send = (message) => !full && send(message);
   socket.on('drain', () => {
-    full = false;
     pipe.onDrain();
   });
   socket.on('data', (data) => {

@@ -13,6 +13,12 @@ const CHECKSUM_BYTES = 4;
 /** Set apart the two halves of a tag. */
 const TAG_SEEDS = [0x5bd1e995, 0x1b873593] as const;
 
+/** A CRC is linear: keys that enter it as they are could be cancelled out by a change of the input. */
+const scramble = (key: number, salt: number): number => {
+  const mixed = Math.imul((key ^ salt) >>> 0, 0x85eb_ca6b) ^ (key >>> 13);
+  return (Math.imul(mixed ^ (mixed >>> 16), 0xc2b2_ae35) ^ salt) >>> 0;
+};
+
 const matches = (bytes: Uint8Array, at: number, crc: number): boolean =>
   bytes[at] === crc >>> 24 &&
   bytes[at + 1] === ((crc >>> 16) & 0xff) &&
@@ -78,7 +84,7 @@ export const createChecksumProtection = (key = 0): Protection => ({
   mac: (input) => {
     const tag = new Uint8Array(TAG_BYTES);
     TAG_SEEDS.forEach((seed, index) => {
-      writeUint32(tag, index * CHECKSUM_BYTES, crc32c(input, 0, input.length, (seed ^ key) >>> 0));
+      writeUint32(tag, index * CHECKSUM_BYTES, crc32c(input, 0, input.length, scramble(key, seed)));
     });
     return tag;
   },

@@ -164,8 +164,7 @@ export class Endpoint {
     const connection = this.#table.byLocalId.get(id);
     if (connection === undefined) {
       this.#drop();
-      // A client that has not read our welcome yet is not to be told that it has no connection.
-      if (!this.#dialsById.has(id)) this.#stateless.reset(from, id, datagram.length, now);
+      this.#stateless.reset(from, id, datagram.length, now);
       return;
     }
     connection.handleDatagram(from, datagram, now);

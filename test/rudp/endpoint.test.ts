@@ -78,6 +78,35 @@ describe('handshake', () => {
     expect(answerTo(CLIENT, second, 19_999)).to.equal(3);
   });
 
+  it('answers the same hello by the same bytes', () => {
+    const pair = new SimulatedPair(1);
+    const answers: Uint8Array[] = [];
+    const handle = pair.client.endpoint.handleDatagram.bind(pair.client.endpoint);
+    pair.client.endpoint.handleDatagram = (from, bytes, now) => {
+      if (bytes[0] === 3) answers.push(bytes.slice());
+      handle(from, bytes, now);
+    };
+    pair.network.setDefaults({ duplicate: 1 });
+    pair.connect();
+    pair.runFor(100);
+    expect(answers.length).to.be.greaterThan(1);
+    for (const answer of answers) expect(answer).to.eql(answers[0]);
+  });
+
+  it('follows eight retries, from the address it dialled, and no more', () => {
+    const pair = new SimulatedPair(1);
+    pair.client.endpoint.connect(SERVER, 0);
+    const hello = pair.client.endpoint.pollTransmit(0)?.bytes ?? new Uint8Array();
+    const retry = Uint8Array.from([2, ...hello.subarray(1, 9), 1, 2, 3]);
+    const follows = (from: string): boolean => {
+      pair.client.endpoint.handleDatagram(from, retry, 0);
+      return pair.client.endpoint.pollTransmit(0) !== undefined;
+    };
+    expect(follows('10.0.0.66:1')).to.equal(false);
+    for (let count = 0; count < 8; count += 1) expect(follows(SERVER)).to.equal(true);
+    expect(follows(SERVER)).to.equal(false);
+  });
+
   it('answers a repeated hello with the same welcome, and makes one connection of it', () => {
     const pair = new SimulatedPair(1, { duplicate: 1 });
     pair.connect();
@@ -204,6 +233,35 @@ describe('connection', () => {
     expect(pair.client.of('closed')[0]).to.include({ code: CLOSE.idleTimeout });
     expect(pair.now - silentFrom).to.be.within(2_000, 6_200);
     pair.runUntil(() => pair.server.of('closed').length === 1, 'the peer’s idle timeout');
+  });
+
+  it('falls silent soon when both sides close at once', () => {
+    const pair = new SimulatedPair(1);
+    pair.connect();
+    pair.runFor(100);
+    const before = pair.network.counters.sent;
+    for (const { endpoint, connection } of pair.nodes)
+      endpoint.close(connection, 300, '', pair.now);
+    pair.runFor(5_000);
+    expect(pair.network.counters.sent - before).to.equal(2);
+  });
+
+  it('outlives an idle timeout that is shorter than three probe timeouts', () => {
+    const options = { idleTimeoutMs: 10, keepaliveMs: 0, handshakeTimeoutMs: 5_000 };
+    const pair = new SimulatedPair(1, { delayMs: 30 }, { client: options, server: options });
+    pair.connect();
+    const connectedAt = pair.now;
+    pair.runUntil(() => pair.client.of('closed').length === 1, 'the idle timeout');
+    expect(pair.now - connectedAt).to.be.greaterThan(3 * 60);
+  });
+
+  it('is one of several that one process may have with another', () => {
+    const pair = new SimulatedPair(1);
+    pair.connect();
+    pair.connect();
+    pair.runFor(100);
+    expect(pair.server.of('connected').length).to.equal(2);
+    expect(pair.server.of('closed')).to.eql([]);
   });
 
   it('has the shorter idle timeout of the two sides', () => {

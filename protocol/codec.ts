@@ -3,7 +3,7 @@
 import { coopfs } from './coopfs.gen.js';
 import { FsError, messageOf } from './errors.ts';
 import type { Field } from './fields.ts';
-import { MESSAGES, type Message, type MessageType } from './messages.ts';
+import { MESSAGES, type Message } from './messages.ts';
 
 interface CheckedField {
   readonly name: string;

@@ -13,6 +13,16 @@ describe('crc32c', () => {
     expect(crc32c(ascending, 0, 32)).to.equal(0x46dd794e);
   });
 
+  it('is what the polynomial says bit by bit, at every length around a step', () => {
+    const bytes = Uint8Array.from({ length: 70 }, (_, index) => (index * 37 + 11) & 0xff);
+    let crc = ~0;
+    for (let length = 1; length <= bytes.length; length += 1) {
+      crc ^= bytes[length - 1] ?? 0;
+      for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+      expect(crc32c(bytes, 0, length), `length ${length}`).to.equal(~crc >>> 0);
+    }
+  });
+
   it('of a whole is that of its second part seeded with that of the first', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), (bytes, at) => {

@@ -79,14 +79,26 @@ export const clusterStatus = async (dir: string): Promise<ClusterStatus> => {
   return { dir: paths.root, allUp: daemons.every(({ state }) => state === 'up'), daemons };
 };
 
-/** A daemon's account as words; nested values stay as JSON. */
-const inWords = (status: unknown): string =>
-  typeof status === 'object' && status !== null
-    ? Object.entries(status)
-        .filter(([, value]) => typeof value !== 'object')
-        .map(([key, value]) => `${key} ${String(value)}`)
-        .join(', ')
-    : '';
+/** What of a daemon's account is told to people, as far as it says so; the rest is in the JSON. */
+const TOLD = {
+  epoch: 'epoch',
+  filesHeld: 'files',
+  dirtyFiles: 'dirty',
+  backupsHeld: 'backups',
+  freePages: 'free pages',
+  pages: 'pages',
+  applications: 'applications',
+  directClients: 'direct clients',
+} as const;
+
+const inWords = (status: unknown): string => {
+  const account: Record<string, unknown> =
+    typeof status === 'object' && status !== null ? { ...status } : {};
+  return Object.entries(TOLD)
+    .filter(([key]) => typeof account[key] === 'number')
+    .map(([key, words]) => `${words} ${String(account[key])}`)
+    .join(', ');
+};
 
 /** One line a daemon, and one on the whole. */
 export const statusAsText = ({ dir, allUp, daemons }: ClusterStatus): string[] => {

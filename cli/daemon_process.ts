@@ -16,7 +16,8 @@ import {
   type ProcessIdentity,
 } from './process_file.ts';
 
-const READY_TIMEOUT_MS = 15_000;
+/** Longer than a cacher tries to reach its server, so that it can say so itself. */
+const READY_TIMEOUT_MS = 20_000;
 /** Longer than the bounded orderly stop of a daemon, so that a kill means that something hangs. */
 const STOP_TIMEOUT_MS = 10_000;
 const STOP_POLL_MS = 10;

@@ -57,8 +57,7 @@ const sharedFile = (node: DemoNode): string[] => [
   'barrier filled',
   'close 5',
   'open 5 0',
-  `read 5 ${DEMO_NODES.length * WORD_BYTES}`,
-  `expect ${DEMO_NODES.map((each) => WORDS[each]).join('')}`,
+  ...DEMO_NODES.flatMap((each) => [`read 5 ${WORD_BYTES}`, `expect ${WORDS[each]}`]),
   'close 5',
 ];
 
@@ -80,8 +79,12 @@ const handedRound = (node: DemoNode): string[] => [
   'close 6',
 ];
 
-const fillText = (file: number): string =>
-  new TextDecoder().decode(fillContents(file, WORD_BYTES * 2));
+const PART_BYTES = 32;
+const PARTS = 4;
+
+/** The text that filled a part of file `file` when the disk was formatted. */
+const fillText = (file: number, part: number): string =>
+  new TextDecoder().decode(fillContents(file, (part + 1) * PART_BYTES).subarray(part * PART_BYTES));
 
 /** Files nobody has: the first reader brings them from disk, the next from the first one's memory. */
 const fromDisk = (node: DemoNode): string[] => {
@@ -89,11 +92,18 @@ const fromDisk = (node: DemoNode): string[] => {
   const other = 10 + numberOf(nodeAfter(node, 1));
   const readOf = (file: number): string[] => [
     `open ${file} 0`,
-    `read ${file} ${WORD_BYTES * 2}`,
-    `expect ${fillText(file)}`,
+    ...Array.from({ length: PARTS }, (_, part) => [
+      `read ${file} ${PART_BYTES}`,
+      `expect "${fillText(file, part)}"`,
+    ]).flat(),
     `close ${file}`,
   ];
-  return ['# from disk, then from peers', ...readOf(own), 'barrier fetched', ...readOf(other)];
+  return [
+    '# from disk, then from peers; piece by piece, so that all but the first are here',
+    ...readOf(own),
+    'barrier fetched',
+    ...readOf(other),
+  ];
 };
 
 /** The request set of a node, as a file would hold it. */

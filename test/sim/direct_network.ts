@@ -40,6 +40,7 @@ export class DirectNetwork {
   readonly #random: Random;
   readonly #options: DirectOptions;
   readonly #nodes = new Map<string, Node>();
+  #healed = false;
   broken = 0;
 
   constructor(queue: EventQueue, random: Random, options: DirectOptions) {
@@ -101,8 +102,14 @@ export class DirectNetwork {
     });
   }
 
+  /** From here on no link breaks. */
+  heal(): void {
+    this.#healed = true;
+  }
+
   /** Breaks a random link: what is under way on it is lost; the dialler dials again. */
   breakOne(): void {
+    if (this.#healed) return;
     const nodes = [...this.#nodes.values()].filter((node) => node.links.size > 0);
     const node = nodes[Math.floor(this.#random() * nodes.length)];
     if (node === undefined) return;

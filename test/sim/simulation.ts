@@ -16,6 +16,7 @@ import { channelOf } from '../../protocol/messages.ts';
 import { FakeDisk } from '../fileserver/disk/fake_disk.ts';
 import { SimulatedApplication, type History } from './applications.ts';
 import { DirectNetwork } from './direct_network.ts';
+import { RudpNetwork } from './rudp_network.ts';
 import { EventQueue } from './event_queue.ts';
 import { checkAlways, checkAtRest } from './invariants.ts';
 import { Prng } from './prng.ts';
@@ -32,8 +33,16 @@ export interface SimulationOptions {
   readonly blocksPerFile: number;
   readonly pages: number;
   readonly operations: number;
+  /** How many times links are broken, losing what is under way. */
   readonly breaks: number;
   readonly openPolicy: OpenPolicy;
+  /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
+  readonly links: 'rudp' | 'direct';
+  /** Probabilities per datagram. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+  readonly corrupt: number;
 }
 
 export interface SimulationResult {
@@ -61,7 +70,7 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #prng: Prng;
   readonly queue = new EventQueue();
-  readonly #network: DirectNetwork;
+  readonly #network: DirectNetwork | RudpNetwork;
   readonly #world: World;
   readonly #server: SimulatedServer;
   readonly #cachers: SimulatedCacher[] = [];
@@ -76,8 +85,7 @@ class Simulation {
     this.#prng = new Prng(options.seed);
     const { files, blocksPerFile } = options;
     this.#geometry = { files, blockSizeBytes: BLOCK_BYTES, blocksPerFile };
-    const network = this.#prng.fork();
-    this.#network = new DirectNetwork(this.queue, network.next, { maxDelayMs: MAX_DELAY_MS });
+    this.#network = this.#makeNetwork();
     const trace = (line: string): void => {
       const text = `${this.queue.now.toFixed(3)} ${line}`;
       for (let index = 0; index < text.length; index++) {
@@ -96,6 +104,16 @@ class Simulation {
         this.#network.breakOne();
       });
     }
+  }
+
+  #makeNetwork(): DirectNetwork | RudpNetwork {
+    const { links, loss, duplicate, reorder, corrupt } = this.#options;
+    const random = this.#prng.fork();
+    if (links === 'direct') {
+      return new DirectNetwork(this.queue, random.next, { maxDelayMs: MAX_DELAY_MS });
+    }
+    const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
+    return new RudpNetwork(this.queue, random, { ...delays, loss, duplicate, reorder, corrupt });
   }
 
   get hash(): string {
@@ -192,6 +210,7 @@ class Simulation {
         .filter((each) => each !== '')
         .join('; '),
     );
+    this.#network.heal();
     const settled = this.queue.now + SETTLE_MS;
     this.#runUntil(
       () => this.queue.now >= settled,
@@ -242,13 +261,14 @@ class Simulation {
   }
 
   counters(): Record<string, number> {
-    const sum: Record<string, number> = { breaks: this.#network.broken };
+    const sum: Record<string, number> = { linksBroken: this.#network.broken };
     const add = (from: object): void => {
       for (const [name, value] of Object.entries(from))
         sum[name] = (sum[name] ?? 0) + Number(value);
     };
     for (const { cacher } of this.#cachers) add(cacher.counters);
     if (this.#server.server !== undefined) add(this.#server.server.counters);
+    if (this.#network instanceof RudpNetwork) add(this.#network.counters);
     return sum;
   }
 }

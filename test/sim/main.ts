@@ -1,0 +1,134 @@
+/** I/O: `npm run sim`: many seeds, or one with its trace. */
+
+import { Command, InvalidArgumentError } from 'commander';
+import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
+
+const integer =
+  (least: number, greatest: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > greatest) {
+      throw new InvalidArgumentError(`must be a whole number of ${least} to ${greatest}.`);
+    }
+    return value;
+  };
+
+const probability = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 0.9)) {
+    throw new InvalidArgumentError('must be a probability of 0 to 0.9.');
+  }
+  return value;
+};
+
+interface Flags {
+  readonly seeds: number;
+  readonly first: number;
+  readonly seed?: number;
+  readonly trace?: true;
+  readonly cachers?: number;
+  readonly operations: number;
+  readonly links?: 'rudp' | 'direct';
+  readonly loss?: number;
+  readonly duplicate?: number;
+  readonly reorder?: number;
+  readonly corrupt?: number;
+  readonly breaks?: number;
+}
+
+const LOSSES = [0, 0.01, 0.05, 0.2, 0.3];
+
+/** A seed stands for a whole set-up, so that many seeds see many; flags fix a part of it. */
+const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
+  seed,
+  cachers: flags.cachers ?? 1 + ((seed >> 1) % 5),
+  applications: 1 + (seed % 3),
+  directClients: seed % 4 === 1 ? 1 : 0,
+  files: 4 + (seed % 5),
+  blocksPerFile: 1 + (seed % 3),
+  // From too little for one file to enough for all.
+  pages: 1 + ((seed * 7) % 20),
+  operations: flags.operations,
+  breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
+  openPolicy: seed % 11 === 5 ? 'fail' : 'share',
+  links: flags.links ?? 'rudp',
+  loss: flags.loss ?? LOSSES[seed % LOSSES.length] ?? 0,
+  duplicate: flags.duplicate ?? (seed % 2) * 0.05,
+  reorder: flags.reorder ?? (seed % 7 === 0 ? 0.2 : 0.02),
+  corrupt: flags.corrupt ?? (seed % 5 === 0 ? 0.02 : 0),
+});
+
+const replay = (seed: number): string => {
+  const flags = process.argv.slice(2).filter((each, index, all) => {
+    const dropped = ['--seeds', '--first', '--seed'];
+    return each !== '--trace' && !dropped.includes(each) && !dropped.includes(all[index - 1] ?? '');
+  });
+  return `npm run sim -- ${[...flags, '--seed', String(seed), '--trace'].join(' ')}`;
+};
+
+const print = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
+
+const report = (result: SimulationResult): void => {
+  print(`seed ${result.seed}: ${result.failure ?? 'passed'}`);
+  if (result.failure !== undefined) print(`  replay: ${replay(result.seed)}`);
+};
+
+const runOne = (seed: number, flags: Flags): boolean => {
+  const result = simulate(optionsOf(seed, flags), flags.trace === undefined ? undefined : print);
+  report(result);
+  const { events, operations, virtualMs, hash } = result;
+  print(`${events} events, ${operations} operations, ${virtualMs.toFixed(0)} virtual ms`);
+  print(`trace hash ${hash}`);
+  return result.failure === undefined;
+};
+
+const runMany = (flags: Flags): boolean => {
+  const started = process.hrtime.bigint();
+  const sums = new Map<string, number>();
+  let failed = 0;
+  let events = 0;
+  let operations = 0;
+  for (let seed = flags.first; seed < flags.first + flags.seeds; seed++) {
+    const result = simulate(optionsOf(seed, flags));
+    events += result.events;
+    operations += result.operations;
+    for (const [name, value] of Object.entries(result.counters)) {
+      sums.set(name, (sums.get(name) ?? 0) + value);
+    }
+    if (result.failure === undefined) continue;
+    failed++;
+    report(result);
+  }
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  print([...sums].map(([name, value]) => `${name} ${value}`).join(', '));
+  print(
+    `${flags.seeds} seeds, ${events} events, ${operations} operations in ${seconds.toFixed(1)} s`,
+  );
+  print(`${flags.seeds - failed} passed, ${failed} failed`);
+  return failed === 0;
+};
+
+const command = new Command('sim')
+  .description('runs the whole cluster in virtual time, once for every seed')
+  .option('--seeds <n>', 'how many seeds', integer(1, 10_000_000), 200)
+  .option('--first <n>', 'the first seed', integer(0, 2 ** 40), 1)
+  .option('--seed <n>', 'this seed alone', integer(0, 2 ** 40))
+  .option('--trace', 'with --seed: print every message')
+  .option('--cachers <n>', 'how many cachers; else 1 to 5 by seed', integer(1, 16))
+  .option('--operations <n>', 'operations of each application', integer(1, 100_000), 40)
+  .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
+  .option('--loss <p>', 'datagrams lost; else 0 to 0.3 by seed', probability)
+  .option('--duplicate <p>', 'datagrams doubled', probability)
+  .option('--reorder <p>', 'datagrams held back', probability)
+  .option('--corrupt <p>', 'datagrams damaged', probability)
+  .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
+  .parse();
+
+const flags = command.opts<Flags>();
+if (flags.links !== undefined && !['rudp', 'direct'].includes(flags.links)) {
+  command.error(`--links is ${String(flags.links)}, must be rudp or direct`, { exitCode: 2 });
+}
+const passed = flags.seed === undefined ? runMany(flags) : runOne(flags.seed, flags);
+process.exitCode = passed ? 0 : 1;

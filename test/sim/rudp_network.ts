@@ -1,0 +1,163 @@
+/** Links over the real rudp cores: the very bytes of the wire, on a network that loses and damages them. */
+
+import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
+import { Endpoint } from '../../rudp/endpoint.ts';
+import { PeerLinks } from '../../rudp/peer_links.ts';
+import type { EventQueue } from './event_queue.ts';
+import { SimulatedNetwork, type LinkProfile } from './network.ts';
+import type { Prng } from './prng.ts';
+import type { LinkListener, Links, Network } from './world.ts';
+
+const CLOSE_CODE = 0;
+
+/** One node's endpoint, driven by virtual time. */
+class SimulatedLinks implements Links {
+  readonly #name: string;
+  readonly #owner: RudpNetwork;
+  readonly #listener: LinkListener;
+  readonly #links: PeerLinks;
+  #timerMs = Infinity;
+  #stopped = false;
+  #draining = false;
+
+  constructor(owner: RudpNetwork, name: string, incarnation: number, listener: LinkListener) {
+    this.#name = name;
+    this.#owner = owner;
+    this.#listener = listener;
+    const protection = createChecksumProtection();
+    const random = owner.random.fork().next;
+    const endpoint = new Endpoint({ name, incarnation, protection, random });
+    this.#links = new PeerLinks(endpoint, name);
+  }
+
+  readonly send = (to: string, channel: number, bytes: Uint8Array): void => {
+    if (this.#stopped) return;
+    this.#links.send(to, channel, bytes, this.#owner.queue.now);
+    this.#drain();
+  };
+
+  readonly setPeer = (name: string, address: string, dial: 'always' | 'lower-name'): void => {
+    this.#links.setPeer(name, address, dial);
+    this.#drain();
+  };
+
+  readonly stop = (): void => {
+    this.#links.closeAll(CLOSE_CODE, 'stopped', this.#owner.queue.now);
+    this.#drain();
+    this.#stopped = true;
+  };
+
+  /** Breaks every link, as after a long silence: what was under way is lost. */
+  reset(): void {
+    if (this.#stopped) return;
+    this.#links.closeAll(CLOSE_CODE, 'broken for the test', this.#owner.queue.now);
+    this.#drain();
+  }
+
+  receive(from: string, bytes: Uint8Array): void {
+    if (this.#stopped) return;
+    this.#links.handleDatagram(from, bytes, this.#owner.queue.now);
+    this.#drain();
+  }
+
+  /** Sends what is to be sent, tells what is to be told. Listeners may send: that is drained too. */
+  #drain(): void {
+    if (this.#draining || this.#stopped) return;
+    this.#draining = true;
+    const { queue } = this.#owner;
+    const { now } = queue;
+    for (let event = this.#links.pollEvent(); event; event = this.#links.pollEvent()) {
+      if (event.type === 'up') this.#listener.up(event.peer);
+      if (event.type === 'down') this.#listener.down(event.peer);
+      if (event.type === 'message') this.#listener.message(event.peer, event.message);
+    }
+    for (let next = this.#links.pollTransmit(now); next; next = this.#links.pollTransmit(now)) {
+      this.#owner.transmit(this.#name, next.to, next.bytes);
+    }
+    this.#draining = false;
+    this.#armTimer(this.#links.nextTimeout() ?? Infinity);
+  }
+
+  #armTimer(due: number): void {
+    if (due >= this.#timerMs || due === Infinity) return;
+    this.#timerMs = due;
+    this.#owner.queue.at(due, () => {
+      if (this.#timerMs !== due) return;
+      this.#timerMs = Infinity;
+      if (this.#stopped) return;
+      this.#links.handleTimeout(this.#owner.queue.now);
+      this.#drain();
+    });
+  }
+}
+
+export class RudpNetwork {
+  readonly queue: EventQueue;
+  readonly random: Prng;
+  readonly #network: SimulatedNetwork;
+  readonly #nodes = new Map<string, SimulatedLinks>();
+  broken = 0;
+
+  constructor(queue: EventQueue, random: Prng, profile: Partial<LinkProfile>) {
+    this.queue = queue;
+    this.random = random;
+    this.#network = new SimulatedNetwork(random.fork(), profile);
+  }
+
+  get counters(): SimulatedNetwork['counters'] {
+    return this.#network.counters;
+  }
+
+  readonly network: Network = (name, incarnation, listener) => {
+    const links = new SimulatedLinks(this, name, incarnation, listener);
+    this.#nodes.set(name, links);
+    return links;
+  };
+
+  transmit(from: string, to: string, bytes: Uint8Array): void {
+    const before = this.#network.inFlight;
+    this.#network.send(from, to, bytes, this.queue.now);
+    const added = this.#network.inFlight - before;
+    // One event for every datagram under way; each takes the earliest there is.
+    if (added > 0) this.#plan();
+  }
+
+  #plan(): void {
+    const at = this.#network.nextDelivery();
+    if (at === undefined) return;
+    this.queue.at(at, () => {
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    const at = this.#network.nextDelivery();
+    if (at === undefined || at > this.queue.now) return;
+    const delivery = this.#network.deliver();
+    this.#plan();
+    if (delivery === undefined) return;
+    this.#nodes.get(delivery.to)?.receive(delivery.from, delivery.bytes);
+  }
+
+  /** The network is whole from here on: nothing more is lost, damaged or late. */
+  heal(): void {
+    const { delayMs } = this.#network.linkOf('', '');
+    this.#network.setDefaults({
+      delayMs,
+      jitterMs: 0,
+      loss: 0,
+      duplicate: 0,
+      reorder: 0,
+      corrupt: 0,
+    });
+  }
+
+  /** Breaks all links of a random node. */
+  breakOne(): void {
+    const nodes = [...this.#nodes.values()];
+    const node = nodes[this.random.below(nodes.length)];
+    if (node === undefined) return;
+    this.broken++;
+    node.reset();
+  }
+}

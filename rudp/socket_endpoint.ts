@@ -189,9 +189,13 @@ export class SocketEndpoint<Event> {
     this.#timer = setTimeout(this.#onTimer, delayMs);
   }
 
+  /**
+   * Node runs timers before it reads sockets. After a pause of the process the answers we waited
+   * for may lie there, so time is only told to the core once they have been read.
+   */
   readonly #onTimer = (): void => {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#flush();
+    this.wake();
   };
 
   /** Sends what is queued and closes the socket. The core is not told; close its connections first. */

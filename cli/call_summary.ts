@@ -4,9 +4,9 @@ import type { Source } from '../protocol/ids.ts';
 import { CALLS, type Call, type CommandRecord } from './command_record.ts';
 import { counted, formatMs, textTable } from './text_table.ts';
 
-export const SOURCES = ['local', 'peer', 'server', 'disk'] as const satisfies readonly Source[];
+const SOURCES = ['local', 'peer', 'server', 'disk'] as const satisfies readonly Source[];
 
-export interface CallFigures {
+interface CallFigures {
   readonly count: number;
   /** Latencies; undefined if there was no such call. */
   readonly p50Ns: number | undefined;

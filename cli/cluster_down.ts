@@ -6,7 +6,7 @@ import { withClusterLock } from './cluster_up.ts';
 import { stopDaemon } from './daemon_process.ts';
 import { readProcessFile, removeProcessFile } from './process_file.ts';
 
-export type StopOutcome = 'stopped' | 'killed' | 'was not running';
+type StopOutcome = 'stopped' | 'killed' | 'was not running';
 
 export interface Stopped {
   readonly name: string;

@@ -11,7 +11,7 @@ import { textTable } from './text_table.ts';
 /** Longer than any answer takes; a daemon that hangs must not hang `status`. */
 const ANSWER_TIMEOUT_MS = 3000;
 
-export interface DaemonStatus {
+interface DaemonStatus {
   readonly name: string;
   readonly state: 'up' | 'down' | 'not answering';
   readonly pid: number | undefined;

@@ -6,7 +6,7 @@ import { counted, formatMs } from './text_table.ts';
 
 export const CALLS = ['open', 'read', 'write', 'close'] as const;
 export type Call = (typeof CALLS)[number];
-export type CommandName = Call | 'sleep' | 'barrier';
+type CommandName = Call | 'sleep' | 'barrier';
 
 export interface CommandRecord {
   readonly node: string;

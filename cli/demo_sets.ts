@@ -15,6 +15,8 @@ const WORDS: Readonly<Record<DemoNode, string>> = {
   n4: 'winter snow.',
 };
 const WORD_BYTES = 12;
+/** What each node adds to its own file, which it owns by then. */
+const MORE_LINES = ['"\\nand a second line"', '"\\nand a third"', '"\\nand the last"'];
 
 /** `step` nodes further round the ring. */
 const nodeAfter = (node: DemoNode, step: number): DemoNode =>
@@ -27,6 +29,7 @@ const ownFiles = (node: DemoNode): string[] => [
   `# ${node} writes file ${numberOf(node)}; its neighbours read it from the memories of others`,
   `open ${numberOf(node)} 1`,
   `write ${numberOf(node)} ${WORDS[node]}`,
+  ...MORE_LINES.map((line) => `write ${numberOf(node)} ${line}`),
   'barrier written',
   ...[1, 2].flatMap((step) => {
     const other = nodeAfter(node, step);

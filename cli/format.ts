@@ -11,9 +11,6 @@ import { declareOptions, resolveOptions } from './options.ts';
 
 const NAMES = ['disk', 'files', 'blockSize', 'blocksPerFile', 'fill', 'force'] as const;
 
-/** The options that say how a disk is made, for every command that may make one. */
-export const GEOMETRY_OPTIONS = ['files', 'blockSize', 'blocksPerFile'] as const;
-
 /** @throws UsageError if no disk can be like this, though each number alone is in its range. */
 export const geometryOf = (options: {
   readonly files: number;

@@ -11,7 +11,7 @@ import { counted } from './text_table.ts';
 const NAMES = ['disk', 'json'] as const;
 
 /** The report for people: geometry and state, then one line for each finding, then the verdict. */
-export const reportAsText = (disk: string, report: CheckReport): string[] => {
+const reportAsText = (disk: string, report: CheckReport): string[] => {
   const { geometry, volumeId, clusterEpoch, findings, cutShort } = report;
   const lines = geometry === undefined ? [] : [`geometry   ${geometryInWords(geometry)}`];
   if (volumeId !== undefined) lines.push(`volume     ${volumeId}`);

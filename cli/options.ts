@@ -9,7 +9,7 @@ import { BLOCK_BYTES_MAX, BLOCKS_PER_FILE_MAX, FILES_MAX } from '../fileserver/d
 import { UsageError } from './exit_status.ts';
 import * as value from './option_values.ts';
 
-export const CACHERS_LIMIT = 256;
+const CACHERS_LIMIT = 256;
 const PAGES_LIMIT = 16_777_216;
 
 interface OptionSpec {

@@ -34,7 +34,7 @@ const parseFile = ([text = '']: readonly string[]): number => {
 };
 
 /** The directory's entry of a file, a line for each fact. */
-export const locationAsText = (location: FileLocation): string[] => {
+const locationAsText = (location: FileLocation): string[] => {
   const { file, state, version, term, owner, backup, sharers, epoch, eviction } = location;
   return [
     `file      ${file}, ${state}`,

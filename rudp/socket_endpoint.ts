@@ -142,9 +142,15 @@ export class SocketEndpoint<Event> {
     const now = this.now();
     if ((this.core.nextTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.core.handleTimeout(now);
     this.#drainEvents();
+    if (this.#isClosed()) return;
     this.#drainTransmits(now);
     this.#armTimer();
   };
+
+  /** Whoever takes an event may close the socket. */
+  #isClosed(): boolean {
+    return this.#closed;
+  }
 
   #drainEvents(): void {
     for (let event = this.core.pollEvent(); event !== undefined; event = this.core.pollEvent()) {

@@ -16,6 +16,7 @@ import {
   type CacherCommand,
   type CacherOptions,
 } from './cacher_state.ts';
+import { DIRTY } from './copy_table.ts';
 import {
   pump,
   pumpWaiting,
@@ -360,6 +361,11 @@ const isBusy = (cacher: Cacher): boolean => {
   return false;
 };
 
+const holdsDirty = (cacher: Cacher): boolean => {
+  for (const { copy } of cacher.files.values()) if (DIRTY.has(copy)) return true;
+  return false;
+};
+
 const afterEvent = (cacher: Cacher): void => {
   pumpWaiting(cacher);
   if (!cacher.stopping || cacher.stopped) return;
@@ -367,6 +373,9 @@ const afterEvent = (cacher: Cacher): void => {
     stopNow(cacher);
   } else if (cacher.now >= cacher.stopDeadlineMs) {
     log(cacher, 'warn', 'stopping before everything could be handed over');
+    stopNow(cacher);
+  } else if (!cacher.serverUp && !isBusy(cacher) && !holdsDirty(cacher)) {
+    // Nobody is there to take leave of, and nothing to hand over.
     stopNow(cacher);
   } else if (!cacher.leaveSent && !isBusy(cacher)) {
     cacher.leaveSent = true;

@@ -9,6 +9,11 @@ import type { Prng } from './prng.ts';
 import type { LinkListener, Links, Network } from './world.ts';
 
 const CLOSE_CODE = 0;
+/** Short, so that links break within a run: defaults are 10 s and 2.5 s. */
+const IDLE_TIMEOUT_MS = 1500;
+const KEEPALIVE_MS = 300;
+/** A cut lasts up to this: some break the link, some are over before anyone gives up. */
+const CUT_MS = 4000;
 
 /** One node's endpoint, driven by virtual time. */
 class SimulatedLinks implements Links {
@@ -26,7 +31,14 @@ class SimulatedLinks implements Links {
     this.#listener = listener;
     const protection = createChecksumProtection();
     const random = owner.random.fork().next;
-    const endpoint = new Endpoint({ name, incarnation, protection, random });
+    const endpoint = new Endpoint({
+      name,
+      incarnation,
+      protection,
+      random,
+      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      keepaliveMs: KEEPALIVE_MS,
+    });
     this.#links = new PeerLinks(endpoint, name);
   }
 
@@ -46,13 +58,6 @@ class SimulatedLinks implements Links {
     this.#drain();
     this.#stopped = true;
   };
-
-  /** Breaks every link, as after a long silence: what was under way is lost. */
-  reset(): void {
-    if (this.#stopped) return;
-    this.#links.closeAll(CLOSE_CODE, 'broken for the test', this.#owner.queue.now);
-    this.#drain();
-  }
 
   receive(from: string, bytes: Uint8Array): void {
     if (this.#stopped) return;
@@ -152,12 +157,22 @@ export class RudpNetwork {
     });
   }
 
-  /** Breaks all links of a random node. */
+  /** Cuts a random link for a while, in one direction or in both. */
   breakOne(): void {
-    const nodes = [...this.#nodes.values()];
-    const node = nodes[this.random.below(nodes.length)];
-    if (node === undefined) return;
+    const names = [...this.#nodes.keys()];
+    const from = names[this.random.below(names.length)];
+    const to = names[this.random.below(names.length)];
+    if (from === undefined || to === undefined || from === to) return;
     this.broken++;
-    node.reset();
+    const directions = this.random.chance(0.5)
+      ? [[from, to]]
+      : [
+          [from, to],
+          [to, from],
+        ];
+    for (const [a, b] of directions) if (a && b) this.#network.setLink(a, b, { loss: 1 });
+    this.queue.after(this.random.next() * CUT_MS, () => {
+      for (const [a, b] of directions) if (a && b) this.#network.clearLink(a, b);
+    });
   }
 }

@@ -58,8 +58,10 @@ export interface SimulationResult {
 }
 
 const BLOCK_BYTES = 128;
-/** A run that is not over by then waits for something for ever. */
-const LIMIT_MS = 600_000;
+/** From here on the network does no harm. */
+const HEAL_MS = 8000;
+/** A run that is not over by then, long after the network is healed, waits for something for ever. */
+const LIMIT_MS = 60_000;
 const MAX_DELAY_MS = 20;
 const THINK_MS = 60;
 const WRITEBACK_MS = 3000;
@@ -78,6 +80,7 @@ class Simulation {
   readonly #geometry: Geometry;
   readonly history: History = { operations: [], acknowledged: new Map(), failures: 0 };
   #hash = 0x811c9dc5;
+  #limitMs = LIMIT_MS;
   events = 0;
 
   constructor(options: SimulationOptions, print: ((line: string) => void) | undefined) {
@@ -99,6 +102,9 @@ class Simulation {
     this.#server = new SimulatedServer(this.#world, disk, options.openPolicy, blocksPerFile * 3);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);
     for (let index = 1; index <= options.directClients; index++) this.#addDirectClient(index);
+    this.queue.at(HEAL_MS, () => {
+      this.#network.heal();
+    });
     for (let index = 0; index < options.breaks; index++) {
       this.queue.at(this.#prng.next() * 3000, () => {
         this.#network.breakOne();
@@ -194,7 +200,7 @@ class Simulation {
 
   #runUntil(done: () => boolean, what: () => string): void {
     while (!done()) {
-      if (this.queue.now > LIMIT_MS) fail(`after ${LIMIT_MS} ms: ${what()}`);
+      if (this.queue.now > this.#limitMs) fail(`after ${this.#limitMs} ms: ${what()}`);
       this.#step();
     }
   }
@@ -210,8 +216,7 @@ class Simulation {
         .filter((each) => each !== '')
         .join('; '),
     );
-    this.#network.heal();
-    const settled = this.queue.now + SETTLE_MS;
+    const settled = Math.max(this.queue.now, HEAL_MS) + SETTLE_MS;
     this.#runUntil(
       () => this.queue.now >= settled,
       () => 'it does not settle',
@@ -227,6 +232,7 @@ class Simulation {
 
   /** An orderly stop: the cachers hand everything over, and then the disk has it all. */
   #stop(): void {
+    this.#limitMs = this.queue.now + LIMIT_MS;
     for (const cacher of this.#cachers) {
       cacher.stop();
       this.#runUntil(

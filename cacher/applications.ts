@@ -218,4 +218,8 @@ export const applicationClosed = (cacher: Cacher, link: string): void => {
     pump(cacher, cached);
   }
   cacher.applications.delete(link);
+  // Repeated, they would open files for nobody, who never closes them.
+  for (const [request, relayed] of [...cacher.relayed]) {
+    if (relayed.link === link) cacher.relayed.delete(request);
+  }
 };

@@ -118,9 +118,13 @@ export const submitWriteBack = (server: Server, file: FileNumber): void => {
   submit(server, { ...base, kind: 'writeBack', phase: 'collect' });
 };
 
+/** The transaction asks, has asked or will ask something of `node`. */
 const concerns = (transaction: Transaction, node: NodeId): boolean =>
   (transaction.requester.kind === 'member' && transaction.requester.node === node) ||
-  transaction.awaited.some((each) => each.from === node || each.resend.to === node);
+  transaction.awaited.some((each) => each.from === node || each.resend.to === node) ||
+  // The new pair is not in the directory before the grant; the old backup is not after it.
+  (transaction.kind === 'getModified' &&
+    (transaction.backup === node || transaction.release === node));
 
 /** True while the cluster still needs something of `node`. */
 const involved = (server: Server, node: NodeId): boolean => {

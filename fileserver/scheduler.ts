@@ -146,19 +146,20 @@ const diskDone = (server: Server, token: number): Transaction => {
   return transaction;
 };
 
-/** Repeats every order that is not answered yet. */
-export const resend = (server: Server, transaction: Transaction): void => {
-  transaction.sentAtMs = server.now;
-  for (const { resend: again } of transaction.awaited) sendTo(server, again.to, again.message);
+/** Repeats every order that is not answered yet, or one node's; each once, however many await it. */
+export const resend = (server: Server, transaction: Transaction, only?: NodeId): void => {
+  if (only === undefined) transaction.sentAtMs = server.now;
+  const sent = new Set<Message>();
+  for (const { resend: again } of transaction.awaited) {
+    if ((only !== undefined && again.to !== only) || sent.has(again.message)) continue;
+    sent.add(again.message);
+    sendTo(server, again.to, again.message);
+  }
 };
 
 /** Repeats the orders that a node may have missed while its link was down. */
 export const resendTo = (server: Server, node: NodeId): void => {
-  for (const transaction of server.running.values()) {
-    for (const { resend: again } of transaction.awaited) {
-      if (again.to === node) sendTo(server, node, again.message);
-    }
-  }
+  for (const transaction of server.running.values()) resend(server, transaction, node);
 };
 
 const begin = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {

@@ -102,7 +102,11 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   const forward = !transaction.requesterHolds;
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
   order(server, transaction, owner, toOwner, 'frozen');
-  if (forward) orderVia(server, transaction, owner, toOwner, writer, 'received');
+  // One order with two effects: the contents go to the writer as well.
+  if (forward) {
+    const resend = { to: owner, message: toOwner };
+    transaction.awaited.push({ from: writer, answer: 'received', resend });
+  }
   if (backup !== writer) transaction.release = backup;
   for (const node of entry.sharers) if (node !== writer) invalidate(server, transaction, node);
 };

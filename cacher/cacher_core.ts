@@ -275,6 +275,7 @@ const keepWritten = (
   cached: CachedFile,
   message: Message<'writeThroughDone'>,
 ): void => {
+  sendToServer(cacher, { type: 'received', order: message.order, file: message.file });
   if (writeThroughDone(cacher, cached, message) === undefined) return;
   if (message.bytes.length === 0) return;
   if (cached.pages === 0 || cached.copy !== 'invalid') {

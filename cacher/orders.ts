@@ -275,6 +275,7 @@ export const noBackup = (
   message: Message<'noBackup'>,
 ): void => {
   const { want } = cached;
+  sendToServer(cacher, { type: 'received', order: message.order, file: message.file });
   if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
   cached.want = undefined;
   if (cached.copy === 'arriving') move(cached, 'no-backup');

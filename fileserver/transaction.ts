@@ -91,7 +91,7 @@ export interface WriteThrough extends Common {
   readonly client: ClientId;
   readonly operation: number;
   readonly keep: boolean;
-  phase: 'quiesce' | 'commit' | 'release';
+  phase: 'quiesce' | 'commit' | 'release' | 'confirm';
   release: NodeId[];
   count: number;
 }

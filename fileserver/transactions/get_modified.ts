@@ -19,7 +19,6 @@ import {
   order,
   orderOf,
   orderVia,
-  replyTo,
   type Server,
 } from '../server_state.ts';
 import type { GetModified } from '../transaction.ts';
@@ -181,12 +180,15 @@ export const getModifiedAnswered = (
   }
 };
 
-/** No second memory: the asker writes through to the disk instead (rule 5). */
+/**
+ * No second memory: the asker writes through to the disk instead (rule 5). It receipts the answer, so
+ * that a repeat of its request that is under way finds this transaction, not an owner's place (rule 16).
+ */
 const finishWithoutBackup = (
   server: Server,
   entry: DirectoryEntry,
   transaction: GetModified,
-): boolean => {
+): void => {
   const writer = asker(transaction);
   const { file, request } = transaction;
   const shared = entry.state === 'shared';
@@ -198,21 +200,9 @@ const finishWithoutBackup = (
     transition(entry, 'last-copy-dropped');
   }
   log(server, 'info', `file ${file}: no node has room for a backup of ${writer}'s write`);
+  transaction.phase = 'release';
   const answer = { type: 'noBackup', order: orderOf(server, transaction), file, request } as const;
-  replyTo(server, transaction.requester, answer);
-  return true;
-};
-
-/** All others are quiet: the directory changes hands, and says so on disk before anyone may write. */
-const record = (server: Server, entry: DirectoryEntry, transaction: GetModified): boolean => {
-  const owner = asker(transaction);
-  const { file, term, backup } = transaction;
-  if (backup === undefined) return finishWithoutBackup(server, entry, transaction);
-  transaction.phase = 'record';
-  if (!transaction.upgrade) {
-    commit(server, transaction, [{ kind: 'mark', file, mark: { term, owner, backup } }]);
-  }
-  return false;
+  order(server, transaction, writer, answer, 'received');
 };
 
 const grant = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
@@ -248,6 +238,20 @@ const grant = (server: Server, entry: DirectoryEntry, transaction: GetModified):
   );
 };
 
+/** All others are quiet: the directory changes hands, and says so on disk before anyone may write. */
+const record = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const owner = asker(transaction);
+  const { file, term, backup } = transaction;
+  if (backup === undefined) {
+    finishWithoutBackup(server, entry, transaction);
+  } else if (transaction.upgrade) {
+    grant(server, entry, transaction);
+  } else {
+    transaction.phase = 'record';
+    commit(server, transaction, [{ kind: 'mark', file, mark: { term, owner, backup } }]);
+  }
+};
+
 /** The contents cannot be had: nobody holds a copy any more, and the backup gives its pages back. */
 const fail = (
   server: Server,
@@ -275,11 +279,9 @@ export const advanceGetModified = (
     return fail(server, entry, transaction, transaction.failure);
   }
   switch (transaction.phase) {
-    case 'quiesce': {
-      const over = record(server, entry, transaction);
-      if (!over && transaction.diskOperations === 0) grant(server, entry, transaction);
-      return over;
-    }
+    case 'quiesce':
+      record(server, entry, transaction);
+      return false;
     case 'record':
       grant(server, entry, transaction);
       return false;

@@ -181,7 +181,12 @@ const release = (server: Server, entry: DirectoryEntry, transaction: WriteThroug
   }
 };
 
+/**
+ * Answers the writer. A cacher receipts it before the next transaction starts: until then a repeat of
+ * its request, after a link broke, is answered from this transaction and never applied again (rule 4).
+ */
 const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
+  transaction.phase = 'confirm';
   const { file, request, requester, contents, count, keep } = transaction;
   assert(contents !== undefined, `file ${file}: synced without contents`);
   const { version, outcomes } = contents;
@@ -189,13 +194,15 @@ const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteTh
     replyTo(server, requester, { type: 'writeDone', request, count, version, copies: 0 });
     return;
   }
-  if (keep && requester.kind === 'member' && server.members.has(requester.node)) {
+  assert(requester.kind === 'member', `file ${file}: the server itself writes through`);
+  if (keep) {
     entry.sharers.add(requester.node);
     transition(entry, 'read');
   }
   const bytes = keep ? contents.bytes : new Uint8Array(0);
   const answer = { type: 'writeThroughDone', request, file, count, version, outcomes } as const;
-  replyTo(server, requester, { ...answer, order: orderOf(server, transaction), bytes });
+  const message = { ...answer, order: orderOf(server, transaction), bytes };
+  order(server, transaction, requester.node, message, 'received');
 };
 
 /** True when the transaction is over. */
@@ -212,6 +219,8 @@ export const advanceWriteThrough = (
       return false;
     case 'release':
       acknowledge(server, entry, transaction);
+      return false;
+    case 'confirm':
       return true;
   }
 };

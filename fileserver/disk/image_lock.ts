@@ -1,9 +1,10 @@
-/**
- * I/O: the lock that keeps two servers from opening one image. Whoever wants it listens on a unix
- * socket of its own beside the image, and only then looks for the sockets of others: of two, at least
- * one sees the other. The kernel closes a socket when its process dies, in whatever way, so one that
- * nobody answers on is stale. That holds across containers that share a volume, where process ids mean
- * nothing.
+/** I/O: the lock that keeps two servers from opening one image. */
+
+/*
+ * Whoever wants it listens on a unix socket of its own beside the image, and only then looks for the
+ * sockets of others: of two, at least one sees the other. The kernel closes a socket when its process
+ * dies, in whatever way, so one that nobody answers on is stale. That holds across containers that
+ * share a volume, where process ids mean nothing.
  */
 
 import { randomBytes } from 'node:crypto';

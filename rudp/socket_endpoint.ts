@@ -62,7 +62,7 @@ export class SocketEndpoint<Event> {
   #flushPlanned = false;
   #closed = false;
   #lastSender = { host: '', port: 0, address: '' };
-  /** Datagrams the kernel did not take. */
+  /** Datagrams to an address that cannot be; what the kernel does not take is lost uncounted. */
   sendErrors = 0;
 
   /** Binds a socket and starts to drive `core` by it. @throws what the bind throws. */
@@ -95,9 +95,7 @@ export class SocketEndpoint<Event> {
       this.wake();
     });
     this.#socket.on('error', (error) => {
-      this.sendErrors += 1;
-      // The kernel reports an unreachable peer or a full queue here; to rudp both are losses.
-      if (!('syscall' in error) || error.syscall !== 'send') this.#fail(error);
+      this.#fail(error);
     });
   }
 

@@ -78,6 +78,10 @@ export interface CachedFile {
   orders: DeferredOrder[];
   /** The transaction that hands a last copy over to this node. */
   expected: Order | undefined;
+  /** The transaction that brought the clean copy: an earlier one's orders are not about it (rule 7). */
+  installed: Order | undefined;
+  /** The last transaction that wanted pages here and was refused; it is refused again (rule 7). */
+  declined: Order | undefined;
   /** Where the contents last came from. */
   source: Source;
   lastUsedMs: number;
@@ -105,6 +109,8 @@ export const newCachedFile = (file: FileNumber): CachedFile => ({
   write: undefined,
   orders: [],
   expected: undefined,
+  installed: undefined,
+  declined: undefined,
   source: 'local',
   lastUsedMs: 0,
   copies: 0,

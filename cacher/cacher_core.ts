@@ -286,6 +286,7 @@ const keepWritten = (
   cached.bytes = message.bytes.slice();
   cached.version = message.version;
   cached.outcomes = message.outcomes;
+  cached.installed = message.order;
   cached.copies = 1;
   cached.lastUsedMs = cacher.now;
 };
@@ -307,7 +308,8 @@ const tidy = (cacher: Cacher, cached: CachedFile): void => {
     releasePages(cacher, cached);
   }
   const unused = cached.pages === 0 && cached.want === undefined && cached.operations.length === 0;
-  if (unused && cached.term === 0) cacher.files.delete(cached.file);
+  // What was promised or refused must be known when an order is repeated.
+  if (unused && cached.term === 0 && cached.declined === undefined) cacher.files.delete(cached.file);
 };
 
 /** One message of an application on this node. */

@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../protocol/assert.ts';
-import { compareOrders, compareVersions, type NodeId } from '../protocol/ids.ts';
+import { compareOrders, compareVersions, type NodeId, type Order } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
 import { startSync, startWrite } from './backup_writes.ts';
@@ -103,6 +103,14 @@ const readOnce = (cacher: Cacher, cached: CachedFile, message: Message<'readOnce
   sendToServer(cacher, { type: 'readOnceDone', order, file, version: cached.version, bytes });
 };
 
+/** A repeated order, overtaken by the copy that a peer has sent since: it is answered, no more. */
+const isOutdated = ({ copy, installed }: CachedFile, order: Order): boolean =>
+  copy === 'shared' && installed !== undefined && compareOrders(order, installed) < 0;
+
+/** A repeated order that was refused before. What it asks for is over, or has found another node. */
+const wasDeclined = ({ declined }: CachedFile, order: Order): boolean =>
+  declined !== undefined && compareOrders(declined, order) === 0;
+
 /** Gives a clean copy up, or the pages kept for one. */
 export const invalidate = (
   cacher: Cacher,
@@ -111,7 +119,9 @@ export const invalidate = (
 ): void => {
   const { order, file } = message;
   const { copy } = cached;
-  if (copy === 'shared' || copy === 'expecting' || copy === 'reserved') {
+  if (isOutdated(cached, order)) {
+    log(cacher, 'info', `file ${file}: a late order to invalidate: kept`);
+  } else if (copy === 'shared' || copy === 'expecting' || copy === 'reserved') {
     move(cached, 'invalidate');
     releasePages(cacher, cached);
   } else if (copy !== 'invalid') {
@@ -123,11 +133,12 @@ export const invalidate = (
 /** Gives up a frozen copy, or a last copy that another node has now. */
 export const drop = (cacher: Cacher, cached: CachedFile, message: Message<'drop'>): void => {
   const { order, file } = message;
-  if (cached.copy === 'shared' && cached.want?.message.type === 'recirculate') {
+  const outdated = isOutdated(cached, order);
+  if (cached.copy === 'shared' && cached.want?.message.type === 'recirculate' && !outdated) {
     cacher.counters.recirculated++;
     cached.want = undefined;
   }
-  if (cached.copy === 'frozen' || cached.copy === 'shared') {
+  if (cached.copy === 'frozen' || (cached.copy === 'shared' && !outdated)) {
     move(cached, 'drop');
     releasePages(cacher, cached);
   }
@@ -143,15 +154,20 @@ export const prepareBackup = (
   const { order, file, term, owner, version } = message;
   const answer = (full: boolean): void => {
     const holds = cached.copy === 'backup';
-    if (full) cacher.counters.backupsRefused++;
+    if (full) cached.declined = order;
     sendToServer(cacher, { type: 'backupPrepared', order, file, full, holds });
   };
   if ((cached.copy === 'reserved' || cached.copy === 'backup') && cached.term === term) {
     answer(false);
     return;
   }
+  if (wasDeclined(cached, order)) {
+    answer(true);
+    return;
+  }
   const possible = cached.copy === 'invalid' || cached.copy === 'shared';
   if (cacher.stopping || !possible || !reserveAtOnce(cacher, cached, true)) {
+    cacher.counters.backupsRefused++;
     answer(true);
     return;
   }
@@ -219,7 +235,9 @@ export const expect = (cacher: Cacher, cached: CachedFile, message: Message<'exp
   const { order, file, chances } = message;
   const again = cached.copy === 'expecting' && cached.expected?.sequence === order.sequence;
   const free = cached.copy === 'invalid' && cached.want === undefined && !cacher.stopping;
-  const accepted = again || (free && reserveAtOnce(cacher, cached, false));
+  const possible = free && !wasDeclined(cached, order);
+  const accepted = again || (possible && reserveAtOnce(cacher, cached, false));
+  if (!accepted) cached.declined = order;
   if (accepted && !again) {
     move(cached, 'expect');
     cached.expected = order;
@@ -265,6 +283,7 @@ const install = (
   cached.source = message.source;
   cached.copies = message.copies;
   cached.expected = undefined;
+  cached.installed = message.order;
   cached.lastUsedMs = cacher.now;
 };
 

@@ -118,13 +118,17 @@ export class Cluster {
   }
 
   /**
-   * Delivers the oldest message of a queue, or the oldest of one type; never one past another of its
-   * channel. False if there is none.
+   * Delivers the oldest message of a queue, or the oldest of one type, or about one file; never one past
+   * another of its channel. False if there is none.
    */
-  deliver(from: string, to: string, type?: string): boolean {
+  deliver(from: string, to: string, type?: string, file?: FileNumber): boolean {
     const queue = this.queues.get(`${from} > ${to}`) ?? [];
     const messages = queue.map((bytes) => decode(bytes));
-    const index = type === undefined ? 0 : messages.findIndex((each) => each.type === type);
+    const index = messages.findIndex(
+      (each) =>
+        (type === undefined || each.type === type) &&
+        (file === undefined || ('file' in each && each.file === file)),
+    );
     const message = messages[index];
     if (message === undefined) return false;
     const overtaken = messages

@@ -85,9 +85,11 @@ const NETWORK: readonly Command[] = [
     },
   },
   {
-    pattern: pattern('deliver NAME > NAME(?: (\\w+))?'),
-    run: (cluster, from = '', to = '', type) => {
-      if (!cluster.deliver(from, to, type)) throw new Error(`no ${type ?? 'message'} is there`);
+    pattern: pattern('deliver NAME > NAME(?: (\\w+))?(?: (\\d+))?'),
+    run: (cluster, from = '', to = '', type, file) => {
+      const about = file === undefined ? undefined : fileOf(file);
+      if (!cluster.deliver(from, to, type, about))
+        throw new Error(`no ${type ?? 'message'} is there`);
     },
   },
   {

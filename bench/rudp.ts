@@ -93,7 +93,8 @@ const rudpPipe = (
       socket.wake();
       return true;
     } catch (error) {
-      if (error instanceof RudpError && error.code === 'buffer-full') return false;
+      // 'closed': the client hung up with messages still unanswered, at the end of bulk.
+      if (error instanceof RudpError && ['buffer-full', 'closed'].includes(error.code)) return false;
       throw error;
     }
   },

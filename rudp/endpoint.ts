@@ -86,7 +86,7 @@ export class Endpoint {
    * from here on: they are sent, and sent again, from where they lie, so the caller must not change
    * them. Messages of one channel arrive in the order of the calls.
    * @throws RudpError 'buffer-full' (a `drain` event follows), 'too-large', 'not-connected',
-   *   'closed' or 'invalid'.
+   *   'invalid', or 'closed', which can come before the `closed` event has been read.
    */
   send(
     connection: ConnectionHandle,

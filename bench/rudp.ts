@@ -94,7 +94,8 @@ const rudpPipe = (
       return true;
     } catch (error) {
       // 'closed': the client hung up with messages still unanswered, at the end of bulk.
-      if (error instanceof RudpError && ['buffer-full', 'closed'].includes(error.code)) return false;
+      if (error instanceof RudpError && ['buffer-full', 'closed'].includes(error.code))
+        return false;
       throw error;
     }
   },

@@ -11,9 +11,6 @@ export type NodeId = Brand<string, 'NodeId'>;
 /** One connection of an application to a daemon; unique for the life of the volume. */
 export type ClientId = Brand<number, 'ClientId'>;
 
-/** Milliseconds on a monotonic clock of one machine; fractions allowed. */
-export type Millis = Brand<number, 'Millis'>;
-
 /** The name under which every cacher and direct client knows the file server. */
 export const SERVER = 'server' as NodeId;
 

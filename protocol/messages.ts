@@ -167,20 +167,6 @@ export type Message<T extends MessageType = MessageType> = {
   [K in T]: { readonly type: K } & FieldsOf<K>;
 }[T];
 
-/** Orders of the file server: what it resends until they are answered. */
-export type OrderType =
-  | 'forward'
-  | 'invalidate'
-  | 'freeze'
-  | 'drop'
-  | 'prepareBackup'
-  | 'grant'
-  | 'collect'
-  | 'clean'
-  | 'expect'
-  | 'readOnce'
-  | 'data';
-
 /** The rudp channel of control messages: registration, heartbeats, members. */
 export const CONTROL_CHANNEL = 0;
 const FILE_CHANNELS = 256;

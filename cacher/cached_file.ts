@@ -78,6 +78,8 @@ export interface CachedFile {
   orders: DeferredOrder[];
   /** The transaction that hands a last copy over to this node. */
   expected: Order | undefined;
+  /** As backup: the transaction that gave this node the role; until its grant it may take it back. */
+  prepared: Order | undefined;
   /** The transaction that brought the clean copy: an earlier one's orders are not about it (rule 7). */
   installed: Order | undefined;
   /** The last transaction that wanted pages here and was refused; it is refused again (rule 7). */
@@ -109,6 +111,7 @@ export const newCachedFile = (file: FileNumber): CachedFile => ({
   write: undefined,
   orders: [],
   expected: undefined,
+  prepared: undefined,
   installed: undefined,
   declined: undefined,
   source: 'local',
@@ -132,6 +135,7 @@ export const move = (cached: CachedFile, event: CopyEvent): void => {
     cached.backup = undefined;
     cached.backupVersion = undefined;
     cached.expected = undefined;
+    cached.prepared = undefined;
     cached.dirtySinceMs = undefined;
   }
 };

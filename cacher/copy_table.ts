@@ -27,6 +27,8 @@ export type CopyEvent =
   | 'data-ahead-of-grant'
   | 'grant'
   | 'no-backup'
+  /** The grant does not come: the server could not carry the request out. */
+  | 'refused'
   | 'kept'
   | 'expect'
   | 'prepare-backup'
@@ -60,7 +62,12 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     evict: 'invalid',
     'new-epoch': 'invalid',
   },
-  arriving: { grant: 'modified', 'no-backup': 'shared', 'new-epoch': 'invalid' },
+  arriving: {
+    grant: 'modified',
+    'no-backup': 'shared',
+    refused: 'invalid',
+    'new-epoch': 'invalid',
+  },
   modified: {
     forward: 'owned',
     'freeze-as-backup': 'backup',
@@ -76,7 +83,13 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
   },
   'writing-back': { clean: 'shared' },
   reserved: { 'backup-write': 'backup', invalidate: 'invalid' },
-  backup: { 'backup-write': 'backup', grant: 'modified', freeze: 'frozen', clean: 'shared' },
+  backup: {
+    'backup-write': 'backup',
+    grant: 'modified',
+    freeze: 'frozen',
+    clean: 'shared',
+    invalidate: 'invalid',
+  },
   frozen: { drop: 'invalid' },
 };
 

@@ -4,7 +4,7 @@ import { assert } from '../protocol/assert.ts';
 import type { Source, Version } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { startWrite } from './backup_writes.ts';
-import type { CachedFile, Operation } from './cached_file.ts';
+import { move, type CachedFile, type Operation } from './cached_file.ts';
 import { ask, newRequest, reply, replyFailed, type Cacher } from './cacher_state.ts';
 import { READABLE } from './copy_table.ts';
 import { execute } from './orders.ts';
@@ -155,6 +155,7 @@ export const requestFailed = (
 ): void => {
   const operation = cached.want?.operation;
   cached.want = undefined;
+  if (cached.copy === 'arriving') move(cached, 'refused');
   // It may be over already: served from a copy that came another way, or its application is gone.
   if (operation === undefined || cached.operations[0] !== operation) return;
   cached.operations.shift();

@@ -58,7 +58,7 @@ const forward = (cacher: Cacher, cached: CachedFile, message: Message<'forward'>
   if (isOwner(cached)) {
     // Others may read from now on, so writing needs the server's leave again.
     if (cached.copy !== 'writing-back') move(cached, 'forward');
-  } else if (cached.copy !== 'shared') {
+  } else if (cached.copy !== 'shared' && !isPrepared(cached, order)) {
     sendToServer(cacher, { type: 'forwardFailed', order, file });
     return;
   }
@@ -107,6 +107,10 @@ const readOnce = (cacher: Cacher, cached: CachedFile, message: Message<'readOnce
 const isOutdated = ({ copy, installed }: CachedFile, order: Order): boolean =>
   copy === 'shared' && installed !== undefined && compareOrders(order, installed) < 0;
 
+/** A clean copy that becomes the backup of a write that is not granted yet, by the same transaction. */
+const isPrepared = ({ copy, prepared }: CachedFile, order: Order): boolean =>
+  copy === 'backup' && prepared !== undefined && compareOrders(prepared, order) === 0;
+
 /** A repeated order that was refused before. What it asks for is over, or has found another node. */
 const wasDeclined = ({ declined }: CachedFile, order: Order): boolean =>
   declined !== undefined && compareOrders(declined, order) === 0;
@@ -121,7 +125,12 @@ export const invalidate = (
   const { copy } = cached;
   if (isOutdated(cached, order)) {
     log(cacher, 'info', `file ${file}: a late order to invalidate: kept`);
-  } else if (copy === 'shared' || copy === 'expecting' || copy === 'reserved') {
+  } else if (
+    copy === 'shared' ||
+    copy === 'expecting' ||
+    copy === 'reserved' ||
+    isPrepared(cached, order)
+  ) {
     move(cached, 'invalidate');
     releasePages(cacher, cached);
   } else if (copy !== 'invalid') {
@@ -176,6 +185,7 @@ export const prepareBackup = (
   move(cached, 'prepare-backup');
   cached.term = term;
   cached.owner = owner;
+  cached.prepared = order;
   cached.lastUsedMs = cacher.now;
   answer(false);
 };

@@ -30,7 +30,7 @@ import {
   type ServerOptions,
 } from './server_state.ts';
 import { statusOf, whereIs } from './status.ts';
-import { newTransaction, type Requester } from './transaction.ts';
+import { isWriting, newTransaction, type Requester } from './transaction.ts';
 import { newGetModified } from './transactions/get_modified.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
@@ -293,7 +293,8 @@ export const handleStop = (server: Server, now: number): void => {
   server.stopping = true;
   server.stopDeadlineMs = now + STOP_LIMIT_MS;
   for (const entry of server.entries.values()) {
-    if (entry.state === 'dirty' || entry.writer !== undefined) submitWriteBack(server, entry.file);
+    const writing = entry.writer !== undefined || entry.queue.some(isWriting);
+    if (entry.state === 'dirty' || writing) submitWriteBack(server, entry.file);
   }
   afterEvent(server);
 };

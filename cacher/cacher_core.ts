@@ -309,7 +309,8 @@ const tidy = (cacher: Cacher, cached: CachedFile): void => {
   }
   const unused = cached.pages === 0 && cached.want === undefined && cached.operations.length === 0;
   // What was promised or refused must be known when an order is repeated.
-  if (unused && cached.term === 0 && cached.declined === undefined) cacher.files.delete(cached.file);
+  if (unused && cached.term === 0 && cached.declined === undefined)
+    cacher.files.delete(cached.file);
 };
 
 /** One message of an application on this node. */

@@ -3,7 +3,14 @@
 import { FsError } from '../protocol/errors.ts';
 import { FIRST_VERSION, type ClientId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
-import { checkOpen, checkUse, clip, clipWrite, WRITE_MODE } from '../protocol/open_files.ts';
+import {
+  checkOpen,
+  checkProtocol,
+  checkUse,
+  clip,
+  clipWrite,
+  WRITE_MODE,
+} from '../protocol/open_files.ts';
 import type { Operation } from './cached_file.ts';
 import {
   cachedFile,
@@ -28,34 +35,35 @@ const NO_BYTES = new Uint8Array(0);
 /** A client number is the cacher's incarnation (32 bits) and a count: unique on the volume. */
 const CLIENTS_PER_INCARNATION = 65_536;
 
-const hello = (cacher: Cacher, link: string): void => {
-  if (!cacher.applications.has(link)) {
-    if (cacher.applications.size >= APPLICATIONS_LIMIT) {
-      const message = `${APPLICATIONS_LIMIT} applications are connected already, which is the limit`;
-      const failed = { type: 'failed', request: 0, code: 'EBUSY', message } as const;
-      cacher.commands.push({ do: 'reply', to: link, message: failed });
-      return;
-    }
-    const number =
-      (cacher.options.incarnation % 2 ** 32) * CLIENTS_PER_INCARNATION +
-      (cacher.nextClient++ % CLIENTS_PER_INCARNATION);
-    cacher.applications.set(link, { client: number as ClientId, files: new Map() });
-  }
-  const application = cacher.applications.get(link);
-  if (application === undefined) return;
-  const { client } = application;
+/** Greets an application. Throws FsError: an unknown version, or no room for one more. */
+const hello = (cacher: Cacher, link: string, message: Message<'hello'>): void => {
+  checkProtocol(message.protocol);
+  const { client } = cacher.applications.get(link) ?? admit(cacher, link);
   const { node } = cacher.options;
   reply(cacher, link, { type: 'welcome', node, client, geometry: geometryOf(cacher) });
 };
 
+const admit = (cacher: Cacher, link: string): Application => {
+  if (cacher.applications.size >= APPLICATIONS_LIMIT) {
+    const text = `${APPLICATIONS_LIMIT} applications are connected already, which is the limit`;
+    throw new FsError('EBUSY', text);
+  }
+  const number =
+    (cacher.options.incarnation % 2 ** 32) * CLIENTS_PER_INCARNATION +
+    (cacher.nextClient++ % CLIENTS_PER_INCARNATION);
+  const application = { client: number as ClientId, files: new Map() };
+  cacher.applications.set(link, application);
+  return application;
+};
+
 /** One message of an application. Whatever is wrong with it is answered, never thrown. */
 export const applicationMessage = (cacher: Cacher, link: string, message: Message): void => {
-  if (message.type === 'hello') {
-    hello(cacher, link);
-    return;
-  }
   const request = 'request' in message ? message.request : 0;
   try {
+    if (message.type === 'hello') {
+      hello(cacher, link, message);
+      return;
+    }
     const application = cacher.applications.get(link);
     if (application === undefined)
       throw new FsError('EPROTO', 'an application must say hello first');

@@ -3,7 +3,14 @@
 import { FsError } from '../protocol/errors.ts';
 import { fileSizeBytes, SERVER, type ClientId, type FileNumber } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
-import { checkOpen, checkUse, clip, clipWrite, WRITE_MODE } from '../protocol/open_files.ts';
+import {
+  checkOpen,
+  checkProtocol,
+  checkUse,
+  clip,
+  clipWrite,
+  WRITE_MODE,
+} from '../protocol/open_files.ts';
 import type { WaitingWriter, Writer } from './open_writers.ts';
 import { submit } from './scheduler.ts';
 import { fileExists, type DirectClient, type Server } from './server_state.ts';
@@ -20,23 +27,35 @@ const send = (server: Server, to: string, message: Message): void => {
   server.commands.push({ do: 'send', to, message });
 };
 
-export const hello = (server: Server, link: string): void => {
-  let client = server.clients.get(link);
-  if (client === undefined) {
-    if (server.clients.size >= CLIENTS_LIMIT) {
-      const message = `${CLIENTS_LIMIT} applications are connected already, which is the limit`;
-      send(server, link, { type: 'failed', request: 0, code: 'EBUSY', message });
-      return;
-    }
-    const number =
-      FIRST_CLIENT +
-      server.options.epoch * CLIENTS_PER_EPOCH +
-      (server.nextClient++ % CLIENTS_PER_EPOCH);
-    client = { client: number as ClientId, files: new Map() };
-    server.clients.set(link, client);
+/** Greets an application, or refuses it: an unknown version, or no room for one more. */
+export const hello = (server: Server, link: string, message: Message<'hello'>): void => {
+  try {
+    checkProtocol(message.protocol);
+    const { client } = server.clients.get(link) ?? admit(server, link);
+    const { geometry } = server.options;
+    send(server, link, { type: 'welcome', node: SERVER, client, geometry });
+  } catch (error) {
+    refuse(server, link, 0, error);
   }
-  const { geometry } = server.options;
-  send(server, link, { type: 'welcome', node: SERVER, client: client.client, geometry });
+};
+
+const admit = (server: Server, link: string): DirectClient => {
+  if (server.clients.size >= CLIENTS_LIMIT) {
+    const text = `${CLIENTS_LIMIT} applications are connected already, which is the limit`;
+    throw new FsError('EBUSY', text);
+  }
+  const number =
+    FIRST_CLIENT +
+    server.options.epoch * CLIENTS_PER_EPOCH +
+    (server.nextClient++ % CLIENTS_PER_EPOCH);
+  const client = { client: number as ClientId, files: new Map() };
+  server.clients.set(link, client);
+  return client;
+};
+
+const refuse = (server: Server, link: string, request: number, error: unknown): void => {
+  if (!(error instanceof FsError)) throw error;
+  send(server, link, { type: 'failed', request, code: error.code, message: error.message });
 };
 
 export type ClientRequest = Message<'open' | 'read' | 'write' | 'close'>;
@@ -50,8 +69,7 @@ export const clientRequest = (server: Server, link: string, message: ClientReque
     if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
     perform(server, link, client, message);
   } catch (error) {
-    if (!(error instanceof FsError)) throw error;
-    send(server, link, { type: 'failed', request, code: error.code, message: error.message });
+    refuse(server, link, request, error);
   }
 };
 

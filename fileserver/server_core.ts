@@ -111,7 +111,7 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
       register(server, link, message);
       break;
     case 'hello':
-      hello(server, link);
+      hello(server, link, message);
       break;
     case 'open':
     case 'read':

@@ -2,12 +2,23 @@
 
 import { FsError } from './errors.ts';
 import type { FileNumber, Geometry } from './ids.ts';
+import { PROTOCOL_VERSION } from './messages.ts';
 
 export const READ_MODE = 0;
 export const WRITE_MODE = 1;
 
 /** File → mode. */
 export type OpenFiles = Map<FileNumber, number>;
+
+/** Throws EPROTO if an application speaks another version of the messages than this daemon. */
+export const checkProtocol = (version: number): void => {
+  if (version === PROTOCOL_VERSION) return;
+  const right = `this daemon speaks version ${PROTOCOL_VERSION}`;
+  throw new FsError(
+    'EPROTO',
+    `the application speaks version ${version} of the protocol, ${right}`,
+  );
+};
 
 /** Throws ENOENT, EINVAL or EBUSY if `file` cannot be opened; does not open it yet. */
 export const checkOpen = (

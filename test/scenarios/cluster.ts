@@ -190,7 +190,8 @@ export class Cluster {
   /** Lets time pass; timers fire in order. Heartbeats are delivered at once. */
   advance(byMs: number): void {
     const end = this.now + byMs;
-    while (true) {
+    for (let count = 0; ; count++) {
+      if (count > DELIVERIES_LIMIT) throw new Error('a timer is due again and again');
       const due = Math.min(...this.#timers());
       this.now = Math.min(end, Math.max(due, this.now));
       if (due > end) break;

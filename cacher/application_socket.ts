@@ -48,16 +48,26 @@ export class ApplicationSocket {
   readonly #listener: ApplicationListener;
   readonly #server: Server;
   readonly #links = new Map<string, Socket>();
+  #admits = false;
   #count = 0;
 
   private constructor(listener: ApplicationListener) {
     this.#listener = listener;
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ pauseOnConnect: true }, (socket) => {
       this.#accept(socket);
     });
   }
 
-  /** Throws FsError EINVAL, EBUSY for a path that cannot be used. */
+  /** Begins to listen to applications; those that came before have waited. */
+  admit(): void {
+    this.#admits = true;
+    for (const socket of this.#links.values()) socket.resume();
+  }
+
+  /**
+   * Takes the path; applications that connect wait until `admit`.
+   * Throws FsError EINVAL, EBUSY for a path that cannot be used.
+   */
   static async listen(path: string, listener: ApplicationListener): Promise<ApplicationSocket> {
     await clear(path);
     const self = new ApplicationSocket(listener);
@@ -85,22 +95,29 @@ export class ApplicationSocket {
         socket.destroySoon();
       }
     });
+    socket.on('drain', () => socket.resume());
     // A reset is the end of the connection; 'close' follows.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#links.delete(link);
       this.#listener.closed(link);
     });
+    if (this.#admits) socket.resume();
   }
 
   send(link: string, message: Message): void {
     const socket = this.#links.get(link);
-    if (socket?.writable === true) socket.write(encodeFrame(encode(message)));
+    if (socket?.writable !== true) return;
+    // Who does not take its answers is not listened to: what waits for it stays bounded.
+    if (!socket.write(encodeFrame(encode(message)))) socket.pause();
   }
 
   /** Takes no more applications and ends the connections, sent answers first. */
   close(): Promise<void> {
-    for (const socket of this.#links.values()) socket.destroySoon();
+    for (const socket of this.#links.values()) {
+      if (this.#admits) socket.destroySoon();
+      else socket.destroy();
+    }
     return new Promise((resolve) => {
       this.#server.close(() => {
         resolve();

@@ -10,6 +10,7 @@ import { backupAck, backupRefused, backupWrite, sendWrite } from './backup_write
 import type { CachedFile } from './cached_file.ts';
 import {
   cachedFile,
+  isOfWrongSize,
   log,
   sendToServer,
   type Cacher,
@@ -114,6 +115,8 @@ export const handleMessage = (
       'warn',
       `${message.type} of ${from} names file ${message.file}, which does not exist`,
     );
+  } else if (isOfWrongSize(cacher, message)) {
+    log(cacher, 'warn', `${message.type} of ${from} does not hold a whole file: dropped`);
   } else if (!isCurrent(cacher, message)) {
     log(cacher, 'info', `${message.type} of ${from} is of another epoch: dropped`);
   } else if (from === SERVER) {

@@ -125,6 +125,19 @@ export const geometryOf = (cacher: Cacher): Geometry => {
 
 export const sizeOf = (cacher: Cacher): number => fileSizeBytes(geometryOf(cacher));
 
+/** Contents are the whole file, or nothing where nothing was to be sent. */
+export const isOfWrongSize = (cacher: Cacher, message: Message): boolean => {
+  switch (message.type) {
+    case 'data':
+      return message.bytes.length !== sizeOf(cacher);
+    case 'grant':
+    case 'writeThroughDone':
+      return message.bytes.length !== 0 && message.bytes.length !== sizeOf(cacher);
+    default:
+      return false;
+  }
+};
+
 export const log = (cacher: Cacher, level: 'info' | 'warn', text: string): void => {
   cacher.commands.push({ do: 'log', level, text });
 };

@@ -106,6 +106,7 @@ class Daemon implements CacherDaemon {
       await this.stopped;
       throw failure;
     }
+    this.#applications.admit();
     log.info({ incarnation: this.#incarnation }, `${node} listens at ${this.#socket.address}`);
   }
 
@@ -213,6 +214,8 @@ class Daemon implements CacherDaemon {
     const now = performance.now();
     // A peer that has dialled us before the server named it still has its life in its name.
     const peer = event.peer.split('#', 1)[0] as NodeId;
+    // The file server is at the other end of the link that we dialled: nobody else speaks for it.
+    if (peer === SERVER && event.peer !== SERVER) return;
     switch (event.type) {
       case 'up':
         core.handlePeerUp(cacher, peer, now);
@@ -251,6 +254,7 @@ class Daemon implements CacherDaemon {
     const { log, node } = this.#config;
     if (error === undefined) log.info(`${node} has stopped`);
     else log.fatal({ err: error }, error.message);
+    this.#starting?.reject(error ?? new FsError('ESHUTDOWN', 'stopped before it had started'));
     const closing = this.#socket?.close(`${node} has stopped`);
     void Promise.allSettled([closing, this.#applications?.close()]).then(() => {
       this.#resolveStopped(error);

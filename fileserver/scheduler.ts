@@ -4,7 +4,7 @@
  */
 
 import { assert } from '../protocol/assert.ts';
-import { compareOrders, type NodeId } from '../protocol/ids.ts';
+import { compareOrders, fileSizeBytes, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
 import { contentsOf, entryOf, orderOf, sendTo, type Server } from './server_state.ts';
@@ -101,7 +101,7 @@ export const answered = (server: Server, from: NodeId, message: Message): boolea
   if (order === undefined || transaction === undefined) return false;
   if (compareOrders(order, orderOf(server, transaction)) !== 0) return false;
   if (!('file' in message) || message.file !== transaction.file) return false;
-  const index = transaction.awaited.findIndex((each) => answers(each, from, message));
+  const index = transaction.awaited.findIndex((each) => answers(server, each, from, message));
   if (index < 0) return false;
   transaction.awaited.splice(index, 1);
   const entry = entryOf(server, transaction.file);
@@ -110,12 +110,20 @@ export const answered = (server: Server, from: NodeId, message: Message): boolea
   return true;
 };
 
-const answers = (awaited: Awaited, from: NodeId, message: Message): boolean => {
+const answers = (server: Server, awaited: Awaited, from: NodeId, message: Message): boolean => {
+  if (lacksContents(server, awaited, message)) return false;
   // A holder that cannot forward ends the wait for what its data would have brought about.
   if (message.type === 'forwardFailed') {
     return awaited.resend.to === from && awaited.resend.message.type === 'forward';
   }
   return awaited.from === from && awaited.answer === message.type;
+};
+
+/** An answer that must bring the whole file, and brings something else, is none. */
+const lacksContents = (server: Server, { resend: order }: Awaited, message: Message): boolean => {
+  const reports = order.message.type === 'freeze' && order.message.report;
+  if (message.type !== 'collected' && !(message.type === 'frozen' && reports)) return false;
+  return message.bytes.length !== fileSizeBytes(server.options.geometry);
 };
 
 /** The bytes of a file, or the reason why they cannot be read, for the transaction behind `token`. */

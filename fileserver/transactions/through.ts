@@ -153,7 +153,8 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   const bytes = contents.bytes.slice();
   const count = known?.count ?? clip(bytes.length, offset, transaction.bytes.length);
   // A retry of a write that was applied already must not be applied again (rule 4).
-  if (known === undefined) bytes.set(transaction.bytes.subarray(0, count), offset);
+  // (A write of nothing may name any offset, which `set` would not take.)
+  if (known === undefined && count > 0) bytes.set(transaction.bytes.subarray(0, count), offset);
   const outcome: Outcome = { client, operation, count };
   const outcomes =
     known === undefined ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT) : contents.outcomes;

@@ -61,7 +61,10 @@ export const text: Field<string> = (value, place) => {
 
 /** Bytes are a view of the decoded datagram: whoever keeps them copies them. */
 export const bytes: Field<Uint8Array> = (value, place) => {
-  if (value instanceof Uint8Array) return value;
+  // Node's protobufjs gives subclasses of Uint8Array whose slice() shares memory instead of copying.
+  if (value instanceof Uint8Array) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
   // protobufjs shares one empty array as the default.
   if (Array.isArray(value) && value.length === 0) return new Uint8Array(0);
   throw wrong(place, value, 'bytes');

@@ -121,4 +121,15 @@ describe('the codec of messages', () => {
       'at most 16 items',
     );
   });
+
+  it('gives bytes whose slice is a copy, so that whoever keeps them keeps them', () => {
+    const sent = { type: 'read', request: 1, file: 1 as FileNumber, offset: 0, length: 1 } as const;
+    expect(decode(encode(sent))).to.deep.equal(sent);
+    const write = { type: 'write', request: 1, file: 1 as FileNumber, offset: 0 } as const;
+    const message = decode(encode({ ...write, bytes: Uint8Array.of(1, 2, 3) }));
+    if (message.type !== 'write') throw new Error(message.type);
+    const kept = message.bytes.slice();
+    message.bytes[0] = 9;
+    expect([...kept]).to.deep.equal([1, 2, 3]);
+  });
 });

@@ -215,6 +215,8 @@ describe('daemons under bad input by UDP', function () {
         const answer = decode(message);
         if (answer.type !== 'writeThroughDone') continue;
         expect(answer.count).to.equal(0);
+        const { order, file } = answer;
+        await connection.send(encode({ type: 'received', order, file }));
         if (++answers === lengths.length) break;
       }
     });

@@ -128,7 +128,7 @@ const command = new Command('sim')
 
 const flags = command.opts<Flags>();
 if (flags.links !== undefined && !['rudp', 'direct'].includes(flags.links)) {
-  command.error(`--links is ${String(flags.links)}, must be rudp or direct`, { exitCode: 2 });
+  command.error(`--links is ${flags.links}, must be rudp or direct`, { exitCode: 2 });
 }
 const passed = flags.seed === undefined ? runMany(flags) : runOne(flags.seed, flags);
 process.exitCode = passed ? 0 : 1;

@@ -24,7 +24,7 @@ export const N1 = 'n1' as NodeId;
 export const N2 = 'n2' as NodeId;
 export const N3 = 'n3' as NodeId;
 export const EPOCH = 1;
-export const GEOMETRY = { files: 16, blockSizeBytes: 8, blocksPerFile: 1 };
+export const GEOMETRY = { files: 20, blockSizeBytes: 8, blocksPerFile: 1 };
 export const CONTENTS = new TextEncoder().encode('contents');
 
 export const orderOf = (sequence: number): Order => ({ epoch: EPOCH, sequence });

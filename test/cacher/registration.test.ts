@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import {
+  handlePeerDown,
+  handlePeerUp,
+  handleStop,
+  handleTimeout,
+  STOP_LIMIT_MS,
+} from '../../cacher/cacher_core.ts';
+import { RETRY_MS } from '../../cacher/registration.ts';
+import { SERVER, type FileNumber } from '../../protocol/ids.ts';
+import { CANDIDATES_LIMIT, type Message } from '../../protocol/messages.ts';
+import { CacherRun, EPOCH, FILE, GEOMETRY, writeOf } from './cacher_run.ts';
+
+const registered = (epoch = EPOCH): Message<'registered'> => ({
+  type: 'registered',
+  epoch,
+  geometry: GEOMETRY,
+  openPolicy: 'share',
+  heartbeatMs: 100,
+  members: [],
+});
+
+const types = (messages: readonly Message[]): string[] => messages.map((each) => each.type);
+
+const rejoin = (run: CacherRun, epoch = EPOCH): void => {
+  handlePeerDown(run.cacher, SERVER, run.now);
+  handlePeerUp(run.cacher, SERVER, run.now);
+  run.server(registered(epoch));
+};
+
+describe('the registration of a cacher', () => {
+  it('is made whenever the link comes up; what is open is asked again under its number', () => {
+    const run = new CacherRun();
+    run.open();
+    run.application('app', writeOf(3, 'abc'));
+    const request = run.request('getModified');
+    rejoin(run);
+    const sent = run.sent();
+    expect(types(sent)).to.deep.equal(['register', 'getModified']);
+    expect(sent[1]).to.include({ request });
+  });
+
+  it('asks nothing before it is admitted', () => {
+    const run = new CacherRun();
+    handlePeerDown(run.cacher, SERVER, 0);
+    handlePeerUp(run.cacher, SERVER, 0);
+    run.open();
+    run.application('app', writeOf(3, 'abc'));
+    expect(types(run.sent())).to.not.include('getModified');
+    run.server(registered());
+    expect(types(run.sent())).to.deep.equal(['getModified']);
+  });
+
+  it('drops clean copies when the server was started anew, and keeps the dirty ones', () => {
+    const run = new CacherRun();
+    run.read(1 as FileNumber);
+    run.write('abc', FILE, 2);
+    rejoin(run, EPOCH + 1);
+    expect(run.copy(1 as FileNumber)).to.equal('invalid');
+    expect(run.copy()).to.equal('modified');
+    expect(run.cacher.freePages).to.equal(1);
+  });
+
+  it('keeps clean copies over a broken link of the same server', () => {
+    const run = new CacherRun();
+    run.read();
+    rejoin(run);
+    expect(run.copy()).to.equal('shared');
+  });
+
+  it('tells its shell when it is refused', () => {
+    const run = new CacherRun();
+    run.server({ type: 'registrationRefused', code: 'EBUSY', message: 'taken' });
+    expect(run.take()).to.deep.include({ do: 'refused', code: 'EBUSY', text: 'taken' });
+  });
+});
+
+describe('the timers of a cacher', () => {
+  it('repeat a request that is not answered in time, not before', () => {
+    const run = new CacherRun();
+    run.open();
+    run.application('app', writeOf(3, 'abc'));
+    run.take();
+    handleTimeout(run.cacher, RETRY_MS - 1);
+    expect(types(run.sent())).to.deep.equal([]);
+    handleTimeout(run.cacher, RETRY_MS + 100);
+    expect(types(run.sent())).to.deep.equal(['getModified']);
+  });
+
+  it('write a dirty file back after the interval, once', () => {
+    const run = new CacherRun();
+    run.write('abc');
+    handleTimeout(run.cacher, 29_900);
+    expect(types(run.sent())).to.deep.equal([]);
+    handleTimeout(run.cacher, 30_000);
+    handleTimeout(run.cacher, 30_100);
+    expect(types(run.sent())).to.deep.equal(['writeBack']);
+  });
+
+  it('ask for the copy counts of no more files than a heartbeat may name', () => {
+    const run = new CacherRun({ pages: 17 });
+    for (let file = 0; file < CANDIDATES_LIMIT + 1; file++) run.read(file as FileNumber, file + 1);
+    handleTimeout(run.cacher, 100);
+    const beat = run
+      .take()
+      .flatMap((each) => (each.do === 'send' ? [each.message] : []))
+      .find((message) => message.type === 'heartbeat');
+    expect(beat?.candidates.length).to.equal(CANDIDATES_LIMIT);
+    expect(beat?.freePages).to.equal(0);
+  });
+});
+
+describe('an orderly stop of a cacher', () => {
+  it('leaves when its operations are done, and stops when it is let go', () => {
+    const run = new CacherRun();
+    run.write('abc');
+    run.application('app', writeOf(4, 'xyz'));
+    run.take();
+    handleStop(run.cacher, 0);
+    expect(types(run.sent())).to.deep.equal([]);
+    const version = { term: 1, counter: 2 };
+    run.peer('n2' as typeof run.cacher.options.node, {
+      type: 'backupAck',
+      file: FILE,
+      term: 1,
+      version,
+    });
+    expect(types(run.sent())).to.deep.equal(['leave']);
+    run.server({ type: 'left' });
+    expect(run.take()).to.deep.include({ do: 'stop' });
+  });
+
+  it('goes after its time is up, whatever is left', () => {
+    const run = new CacherRun();
+    run.write('abc');
+    handleStop(run.cacher, 0);
+    handleTimeout(run.cacher, STOP_LIMIT_MS - 1);
+    expect(run.take()).to.not.deep.include({ do: 'stop' });
+    handleTimeout(run.cacher, STOP_LIMIT_MS);
+    expect(run.take()).to.deep.include({ do: 'stop' });
+  });
+
+  it('takes no new role while it stops', () => {
+    const run = new CacherRun();
+    handleStop(run.cacher, 0);
+    run.take();
+    const role = { term: 1, owner: 'n2' as typeof run.cacher.options.node } as const;
+    const order = { epoch: EPOCH, sequence: 1 };
+    const version = { term: 0, counter: 0 };
+    run.server({ type: 'prepareBackup', order, file: FILE, ...role, version });
+    expect(run.sent()[0]).to.include({ type: 'backupPrepared', full: true });
+  });
+});

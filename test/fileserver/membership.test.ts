@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
+import type { FileNumber } from '../../protocol/ids.ts';
+import { MEMBERS_LIMIT } from '../../protocol/messages.ts';
+import { codes, FILE, registerOf, ServerRun } from './server_run.ts';
+
+describe('membership', () => {
+  it('admits a cacher and tells the others', () => {
+    const run = new ServerRun();
+    run.register('n1');
+    run.from('n2#1', registerOf('n2'));
+    const commands = run.take();
+    const sent = commands.flatMap((each) =>
+      each.do === 'send' ? [`${each.to} ${each.message.type}`] : [],
+    );
+    expect(sent).to.deep.equal(['n2#1 registered', 'n1#1 members', 'n2#1 members']);
+  });
+
+  it('refuses a second live cacher of one name, and leaves the first alone', () => {
+    const run = new ServerRun();
+    run.register('n1');
+    run.from('n1#2', registerOf('n1', 2));
+    const sent = run.sent('n1#2');
+    expect(codes(sent)).to.deep.equal(['EBUSY']);
+    expect(sent[0]?.type === 'registrationRefused' && sent[0].message).to.contain('alive at n1:1');
+    run.from('n1#1', { type: 'getShared', request: 1, file: FILE });
+    expect(run.sent('n1#1')[0]?.type).to.equal('data');
+  });
+
+  it('admits a new incarnation of a name whose link is down and that holds nothing dirty', () => {
+    const run = new ServerRun();
+    run.register('n1');
+    run.read('n1');
+    handleLinkDown(run.server, 'n1#1', 0);
+    run.from('n1#2', registerOf('n1', 2));
+    expect(codes(run.sent('n1#2'))).to.include('registered');
+    expect(run.entry()).to.equal('uncached');
+  });
+
+  it('refuses a new incarnation while only its old self can hand dirty files over', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.write('n1');
+    handleLinkDown(run.server, 'n2#1', 0);
+    run.from('n2#2', registerOf('n2', 2));
+    expect(codes(run.sent('n2#2'))).to.deep.equal(['EBUSY']);
+    run.from('n2#1', registerOf('n2'));
+    expect(codes(run.sent('n2#1'))).to.include('registered');
+    expect(run.entry()).to.equal('dirty owner n1 backup n2');
+  });
+
+  it('repeats the open orders to a member that registers again', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    expect(codes(run.sent('n2#1'))).to.deep.equal(['prepareBackup']);
+    handleLinkDown(run.server, 'n2#1', 0);
+    run.from('n2#1', registerOf('n2'));
+    expect(codes(run.sent('n2#1'))).to.include('prepareBackup');
+  });
+
+  it('believes a link only its own name, and nobody that of the server', () => {
+    const run = new ServerRun();
+    for (const link of ['n1#2', 'n2#1', 'n1']) {
+      run.from(link, registerOf('n1'));
+      expect(codes(run.sent(link)), link).to.deep.equal(['EPROTO']);
+    }
+    run.from('server#1', registerOf('server'));
+    expect(codes(run.sent('server#1'))).to.deep.equal(['EPROTO']);
+  });
+
+  it('has a limit', () => {
+    const run = new ServerRun();
+    for (let count = 1; count < MEMBERS_LIMIT; count++) {
+      const node = `m${count}` as never;
+      const record = { ...registerOf(`m${count}`), node, link: '', linkUp: false, leaving: false };
+      run.server.members.set(node, { ...record, freePages: 0, oldestUseMs: 0, heartbeats: 0 });
+    }
+    run.from('n1#1', registerOf('n1'));
+    expect(codes(run.sent('n1#1'))).to.include('registered');
+    run.from('n2#1', registerOf('n2'));
+    expect(codes(run.sent('n2#1'))).to.deep.equal(['EBUSY']);
+  });
+
+  it('answers a heartbeat with the copy counts that it asks for', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.read('n1');
+    run.read('n2');
+    const candidates = [FILE, 3, 99] as FileNumber[];
+    run.from('n1#1', { type: 'heartbeat', sequence: 5, freePages: 1, oldestUseMs: 9, candidates });
+    expect(run.sent('n1#1')[0]).to.deep.equal({
+      type: 'heartbeatAck',
+      sequence: 5,
+      hints: [
+        { file: FILE, copies: 2 },
+        { file: 3, copies: 0 },
+      ],
+    });
+  });
+});
+
+describe('a member that leaves', () => {
+  it('goes at once when it holds nothing dirty', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.read('n1');
+    run.from('n1#1', { type: 'leave' });
+    expect(codes(run.sent('n1#1'))).to.include('left');
+    expect(run.entry()).to.equal('uncached');
+    expect([...run.server.members.keys()]).to.deep.equal(['n2']);
+  });
+
+  it('has its dirty files written back first, as owner and as backup', () => {
+    for (const node of ['n1', 'n2']) {
+      const run = new ServerRun();
+      run.register('n1', 'n2');
+      run.write('n1');
+      run.from(`${node}#1`, { type: 'leave' });
+      expect(run.server.members.size, node).to.equal(2);
+      run.settle();
+      expect(run.server.members.size, node).to.equal(1);
+      expect(run.entry()).to.equal(`shared sharers ${node === 'n1' ? 'n2' : 'n1'}`);
+      expect(run.records.at(-1)?.kind).to.equal('contents');
+    }
+  });
+
+  it('is not asked to be a backup any more', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2', 'n3');
+    run.write('n1');
+    run.from('n2#1', { type: 'leave' });
+    run.from('n1#1', { type: 'getModified', request: 9, file: 1 as FileNumber, holds: false });
+    expect(codes(run.sent('n3#1'))).to.include('prepareBackup');
+  });
+});
+
+describe('a server that stops', () => {
+  it('writes every dirty file back, and admits nobody', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.write('n1');
+    handleStop(run.server, 0);
+    run.from('n3#1', registerOf('n3'));
+    const commands = run.take();
+    expect(commands.some((each) => each.do === 'stop')).to.equal(false);
+    const refusals = commands.filter((each) => each.do === 'send' && each.to === 'n3#1');
+    expect(refusals.length).to.equal(1);
+    run.from('n1#1', { type: 'getShared', request: 5, file: 2 as FileNumber });
+    expect(codes(run.sent('n1#1'))).to.deep.equal(['ESHUTDOWN']);
+  });
+});

@@ -1,0 +1,158 @@
+/** A file server core on its own: a test plays the cachers, the direct clients and the disk. */
+
+import type { CommitRecord, FileMeta } from '../../fileserver/disk/disk_core.ts';
+import {
+  handleCommitted,
+  handleFileRead,
+  handleMessage,
+  newServer,
+  pollCommand,
+} from '../../fileserver/server_core.ts';
+import { entryOf, type Server, type ServerCommand } from '../../fileserver/server_state.ts';
+import {
+  FIRST_VERSION,
+  type FileNumber,
+  type NodeId,
+  type OpenPolicy,
+} from '../../protocol/ids.ts';
+import { orderOf, type Message } from '../../protocol/messages.ts';
+import { showEntry } from '../scenarios/show.ts';
+
+export const FILE = 7 as FileNumber;
+export const GEOMETRY = { files: 16, blockSizeBytes: 8, blocksPerFile: 1 };
+export const CONTENTS = new TextEncoder().encode('contents');
+export const PAGES = 4;
+
+export class ServerRun {
+  readonly server: Server;
+  readonly metas = new Map<FileNumber, FileMeta>();
+  /** What was journaled, in order. */
+  readonly records: CommitRecord[] = [];
+  #kept: ServerCommand[] = [];
+  now = 0;
+
+  constructor(openPolicy: OpenPolicy = 'share') {
+    const options = { geometry: GEOMETRY, epoch: 1, openPolicy, heartbeatMs: 100 };
+    this.server = newServer(options, 0, (file) => this.meta(file));
+  }
+
+  meta(file: FileNumber): FileMeta {
+    return this.metas.get(file) ?? { version: FIRST_VERSION, mark: undefined, outcomes: [] };
+  }
+
+  /** A message by a link: "n1#1" of a member, any other name of a stranger. */
+  from(link: string, message: Message): void {
+    handleMessage(this.server, link, message, this.now);
+    this.#disk();
+  }
+
+  /** The disk answers at once. */
+  #disk(): void {
+    for (let next = pollCommand(this.server); next; next = pollCommand(this.server)) {
+      if (next.do === 'readFile') {
+        handleFileRead(this.server, next.token, CONTENTS.slice(), this.now);
+      } else if (next.do === 'commit') {
+        this.records.push(...next.records);
+        for (const record of next.records) this.#apply(record);
+        handleCommitted(this.server, next.token, this.now);
+      } else {
+        this.#kept.push(next);
+      }
+    }
+  }
+
+  #apply(record: CommitRecord): void {
+    if (record.kind === 'mark') {
+      this.metas.set(record.file, { ...this.meta(record.file), mark: record.mark });
+    } else if (record.kind === 'contents') {
+      const { file, version, outcomes } = record;
+      this.metas.set(file, { version, mark: undefined, outcomes });
+    }
+  }
+
+  register(...nodes: string[]): void {
+    for (const node of nodes) this.from(`${node}#1`, registerOf(node));
+    this.take();
+  }
+
+  take(): ServerCommand[] {
+    this.#disk();
+    const kept = this.#kept;
+    this.#kept = [];
+    return kept;
+  }
+
+  /** The messages sent by a link since the last `take`. */
+  sent(link: string): Message[] {
+    return this.take().flatMap((each) =>
+      each.do === 'send' && each.to === link ? [each.message] : [],
+    );
+  }
+
+  warnings(): string[] {
+    return this.take().flatMap((each) =>
+      each.do === 'log' && each.level === 'warn' ? [each.text] : [],
+    );
+  }
+
+  /** Lets every member answer its orders as a cacher with room would, until nothing is left. */
+  settle(): void {
+    for (let commands = this.take(); commands.length > 0; commands = this.take()) {
+      for (const each of commands) {
+        if (each.do === 'send') this.#obey(each.to, each.message);
+      }
+    }
+  }
+
+  #obey(link: string, message: Message): void {
+    const order = orderOf(message);
+    if (order === undefined || !('file' in message)) return;
+    const { file } = message;
+    const contents = { version: { term: 1, counter: 1 }, bytes: CONTENTS, outcomes: [] };
+    const answers: Partial<Record<Message['type'], Message>> = {
+      data: { type: 'received', order, file },
+      invalidate: { type: 'invalidated', order, file },
+      freeze: { type: 'frozen', order, file, ...contents },
+      drop: { type: 'dropped', order, file },
+      prepareBackup: { type: 'backupPrepared', order, file, full: false, holds: false },
+      grant: { type: 'granted', order, file },
+      noBackup: { type: 'received', order, file },
+      writeThroughDone: { type: 'received', order, file },
+      collect: { type: 'collected', order, file, ...contents },
+      clean: { type: 'cleaned', order, file },
+      readOnce: { type: 'readOnceDone', order, file, ...contents },
+    };
+    const answer = answers[message.type];
+    if (answer !== undefined) this.from(link, answer);
+    if (message.type === 'forward') this.from(`${message.to}#1`, { type: 'received', order, file });
+    if (message.type === 'freeze' && message.forward) {
+      this.from(`${message.newOwner ?? ''}#1`, { type: 'received', order, file });
+    }
+  }
+
+  /** Makes `node` the owner of the file. */
+  write(node: string, file = FILE): void {
+    this.from(`${node}#1`, { type: 'getModified', request: 50, file, holds: false });
+    this.settle();
+  }
+
+  read(node: string, file = FILE): void {
+    this.from(`${node}#1`, { type: 'getShared', request: 51, file });
+    this.settle();
+  }
+
+  entry(file = FILE): string {
+    return showEntry(entryOf(this.server, file));
+  }
+}
+
+export const registerOf = (node: string, incarnation = 1): Message<'register'> => ({
+  type: 'register',
+  node: node as NodeId,
+  incarnation,
+  address: `${node}:1`,
+  pages: PAGES,
+});
+
+export const codes = (messages: readonly Message[]): string[] =>
+  messages.map((each) => ('code' in each ? each.code : each.type));

@@ -222,6 +222,37 @@ describe('daemons under bad input by UDP', function () {
     });
   });
 
+  it('take no part of a file from a member for the whole of it', async () => {
+    const { connection } = await register('rogue');
+    const file = 9 as FileNumber;
+    const tell = (message: Message): Promise<unknown> => connection.send(encode(message));
+    await serveDuring(async () => {
+      await tell({ type: 'getModified', request: 1, file, holds: false });
+      for await (const { message } of connection) {
+        const order = decode(message);
+        if (order.type === 'grant') {
+          await tell({ type: 'granted', order: order.order, file });
+          await tell({ type: 'writeBack', request: 2, file });
+        }
+        if (order.type === 'collect') {
+          const version = { term: 1, counter: 1 };
+          const contents = {
+            type: 'collected',
+            order: order.order,
+            file,
+            version,
+            outcomes: [],
+          } as const;
+          await tell({ ...contents, bytes: new Uint8Array(3) });
+          await tell({ ...contents, bytes: new Uint8Array(1024).fill(0x77) });
+        }
+        if (order.type === 'writtenBack') break;
+        if (order.type === 'clean') await tell({ type: 'cleaned', order: order.order, file });
+      }
+    });
+    expect(await get(await cluster.direct(), 9, 4)).to.equal('wwww');
+  });
+
   it('take orders from no stranger who calls himself the file server', async () => {
     const orders: Message[] = [
       { type: 'left' },

@@ -13,7 +13,7 @@ import type { Geometry, NodeId, OpenPolicy } from '../../protocol/ids.ts';
 
 export const HOST = '127.0.0.1';
 
-export interface Wish {
+interface Wish {
   /** How many cachers: n1, n2, … */
   readonly cachers?: number;
   readonly pages?: number;

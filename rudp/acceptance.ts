@@ -12,8 +12,9 @@ import type { HandshakeProtection } from './protection.ts';
 export const readHello = (
   hello: Hello,
   handshake: HandshakeProtection,
+  clusterId: string,
 ): Introduction | undefined => {
-  const payload = handshake.read(hello.message, helloBound(hello.clientId));
+  const payload = handshake.read(hello.message, helloBound(hello.clientId, clusterId));
   return payload && decodeIntroduction(new ByteReader(payload));
 };
 

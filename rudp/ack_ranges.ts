@@ -1,7 +1,7 @@
 /** Which packets have come in, and when to tell the sender (RFC 9000 §13.2). */
 
 import { writeAck } from './frame_codec.ts';
-import { MAX_ACK_RANGES } from './limits.ts';
+import { MAX_ACK_RANGES, REPLAY_WINDOW } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
 import { RangeSet } from './range_set.ts';
 
@@ -23,8 +23,12 @@ export class AckRanges {
     this.#maxAckDelayMs = maxAckDelayMs;
   }
 
+  /** True of what has come already, and of what is too old to tell. */
   isDuplicate(packetNumber: number): boolean {
-    return packetNumber < this.#floor || this.received.has(packetNumber);
+    if (packetNumber < this.#floor || packetNumber <= this.largestReceived - REPLAY_WINDOW) {
+      return true;
+    }
+    return this.received.has(packetNumber);
   }
 
   /** Notes a packet that is no duplicate. */

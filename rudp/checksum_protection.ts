@@ -5,13 +5,16 @@
 
 import { crc32c } from './crc32c.ts';
 import { TAG_BYTES } from './limits.ts';
+import { equalBytes } from './packet_codec.ts';
 import type { HandshakeProtection, PacketProtection, Protection } from './protection.ts';
 import { writeUint32 } from './varint.ts';
 
 const CHECKSUM_BYTES = 4;
 
-/** Set apart the two halves of a tag. */
-const TAG_SEEDS = [0x5bd1e995, 0x1b873593] as const;
+/** Set apart the parts of a tag. */
+const TAG_SEEDS = [0x5bd1e995, 0x1b873593, 0x3c6ef372, 0x27d4eb2f] as const;
+/** Sets cookies apart from other tags. */
+const COOKIE_SALT = 0x165667b1;
 
 /** A CRC is linear: keys that enter it as they are could be cancelled out by a change of the input. */
 const scramble = (key: number, salt: number): number => {
@@ -27,10 +30,16 @@ const matches = (bytes: Uint8Array, at: number, crc: number): boolean =>
 
 class ChecksumPackets implements PacketProtection {
   readonly overhead = CHECKSUM_BYTES;
+  /** There are no keys to change. */
+  readonly generation = 0;
   readonly #key: number;
 
   constructor(key: number) {
     this.#key = key;
+  }
+
+  update(): void {
+    return;
   }
 
   seal(buffer: Uint8Array, _headerBytes: number, end: number, _packetNumber: number): number {
@@ -77,15 +86,19 @@ class ChecksumHandshake implements HandshakeProtection {
   }
 }
 
+const tagOf = (key: number, input: Uint8Array): Uint8Array => {
+  const tag = new Uint8Array(TAG_BYTES);
+  TAG_SEEDS.forEach((seed, index) => {
+    writeUint32(tag, index * CHECKSUM_BYTES, crc32c(input, 0, input.length, scramble(key, seed)));
+  });
+  return tag;
+};
+
 /** Protection by checksum; `key` is any unsigned 32-bit number that the whole cluster shares. */
 export const createChecksumProtection = (key = 0): Protection => ({
   initiator: () => new ChecksumHandshake(key),
   responder: () => new ChecksumHandshake(key),
-  mac: (input) => {
-    const tag = new Uint8Array(TAG_BYTES);
-    TAG_SEEDS.forEach((seed, index) => {
-      writeUint32(tag, index * CHECKSUM_BYTES, crc32c(input, 0, input.length, scramble(key, seed)));
-    });
-    return tag;
-  },
+  mac: (input) => tagOf(key, input),
+  isMac: (input, tag) => equalBytes(tagOf(key, input), tag),
+  cookie: (input, period) => tagOf(scramble(key ^ COOKIE_SALT, period), input),
 });

@@ -12,6 +12,7 @@ import { chargeOf, ReceiveCredit, SendCredit } from './flow_control.ts';
 import { FRAME } from './frame_codec.ts';
 import { handleFrames, settleLost } from './frame_handler.ts';
 import type { Introduction } from './handshake_codec.ts';
+import { KeyUpdate } from './key_update.ts';
 import { MAX_CHANNEL } from './limits.ts';
 import { LossDetection } from './loss_detection.ts';
 import { NEVER, type Millis } from './millis.ts';
@@ -95,7 +96,7 @@ export class Connection {
     this.peer = seed.peer;
     this.#options = options;
     this.#sink = sink;
-    this.#parts = this.#createParts(seed);
+    this.#parts = this.#createParts(seed, now);
     this.#idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
     this.#lastHeardAt = now;
     this.#firstAskedAt = now;
@@ -107,7 +108,7 @@ export class Connection {
     this.#parts.pingPending = seed.initiator;
   }
 
-  #createParts(seed: ConnectionSeed): ConnectionParts {
+  #createParts(seed: ConnectionSeed, now: Millis): ConnectionParts {
     const options = this.#options;
     const { peer } = seed;
     const sendCredit = new SendCredit(peer.connectionWindowBytes);
@@ -124,6 +125,7 @@ export class Connection {
     return {
       remoteId: seed.remoteId,
       protection: seed.protection,
+      keys: new KeyUpdate(seed.protection, options.keyUpdatePackets, options.keyUpdateMs, now),
       loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
       acks: new AckRanges(options.maxAckDelayMs),
       channels: new Channels(limits, sendCredit),

@@ -4,6 +4,7 @@ import type { AckRanges } from './ack_ranges.ts';
 import type { Channels } from './channels.ts';
 import type { CongestionController } from './congestion.ts';
 import type { ReceiveCredit, SendCredit } from './flow_control.ts';
+import type { KeyUpdate } from './key_update.ts';
 import type { LossDetection } from './loss_detection.ts';
 import type { Millis } from './millis.ts';
 import type { Pacer } from './pacer.ts';
@@ -16,6 +17,7 @@ import type { Counters } from './stats.ts';
 export interface ConnectionParts {
   readonly remoteId: ConnectionId;
   readonly protection: PacketProtection;
+  readonly keys: KeyUpdate;
   readonly loss: LossDetection;
   readonly acks: AckRanges;
   readonly channels: Channels;

@@ -45,7 +45,7 @@ export const createDial = (
     address,
     localId,
     handshake,
-    message: handshake.write(introduction, helloBound(localId)),
+    message: handshake.write(introduction, helloBound(localId, options.clusterId)),
     giveUpAt: now + options.handshakeTimeoutMs,
     cookie: new Uint8Array(0),
     nextHelloAt: now,

@@ -131,6 +131,7 @@ export class Endpoint {
     const type: number = datagram[0] ?? 0;
     switch (type) {
       case PACKET.data:
+      case PACKET.dataOddPhase:
         this.#handleData(from, datagram, id, now);
         break;
       case PACKET.hello:
@@ -176,7 +177,7 @@ export class Endpoint {
     if (hello === undefined) {
       this.#drop();
     } else if (hello.version !== VERSION) {
-      this.#stateless.refuse(from, hello.clientId, CLOSE.versionMismatch);
+      this.#stateless.refuse(from, hello.clientId, CLOSE.versionMismatch, hello.version);
     } else if (!this.#stateless.isOurCookie(hello.cookie, from, hello.clientId, now)) {
       this.#stateless.retry(from, hello.clientId, now);
     } else {
@@ -190,13 +191,13 @@ export class Endpoint {
   #accept(from: string, hello: Hello, now: Millis): void {
     const { clientId } = hello;
     const handshake = this.options.protection.responder();
-    const peer = readHello(hello, handshake);
+    const peer = readHello(hello, handshake, this.options.clusterId);
     if (peer === undefined) {
       this.#drop();
       return;
     }
     if (!this.options.accept || this.#isFull()) {
-      this.#stateless.refuse(from, clientId, CLOSE.refused);
+      this.#stateless.refuse(from, clientId, CLOSE.refused, hello.version);
       return;
     }
     const localId = this.#newId();

@@ -97,6 +97,7 @@ export const handleFrames = (
 const handleAck = (parts: ConnectionParts, now: Millis): boolean => {
   const { loss } = parts;
   if (!loss.handleAck(ackFrame.bounds, ackFrame.ackDelayMs, now)) return false;
+  parts.keys.onAcked(loss.largestAcked);
   for (const packet of loss.acked) settleAcked(parts, packet, now);
   loss.acked.length = 0;
   settleLost(parts, now);

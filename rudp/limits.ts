@@ -52,4 +52,19 @@ export const MAX_RETRIES_FOLLOWED = 8;
 export const COOKIE_PERIOD_MS = 10_000;
 
 /** Bytes of a keyed tag in cookies, refusals and resets. */
-export const TAG_BYTES = 8;
+export const TAG_BYTES = 16;
+
+/** Packets that come so far behind the newest one are dropped unread. */
+export const REPLAY_WINDOW = 8192;
+
+/** Keys that one endpoint accepts: each may cost an attempt at every hello of a stranger. */
+export const MAX_KEYS = 8;
+
+/** The longest id of a cluster, in UTF-8. */
+export const MAX_CLUSTER_ID_BYTES = 255;
+
+/**
+ * No more packets than this are sealed under one key, so that an attacker's advantage stays below
+ * 2^-57 even for the longest datagrams (RFC 9001 §6.6, B.1.1).
+ */
+export const MAX_PACKETS_PER_KEY = 2 ** 23;

@@ -3,9 +3,11 @@
 import { isCongestionName, type CongestionName } from './congestion.ts';
 import { RudpError } from './errors.ts';
 import {
+  MAX_CLUSTER_ID_BYTES,
   MAX_DATAGRAM_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_NAME_BYTES,
+  MAX_PACKETS_PER_KEY,
   MESSAGE_OVERHEAD_BYTES,
   MIN_DATAGRAM_BYTES,
 } from './limits.ts';
@@ -17,6 +19,8 @@ export interface EndpointOptions {
   readonly name: string;
   /** Differs in every life of the process, below 2^53; a later life should have a higher one. */
   readonly incarnation: number;
+  /** Peers of another cluster are strangers, whatever their key; up to 255 bytes. Default ''. */
+  readonly clusterId?: string;
   readonly protection: Protection;
   /** Uniform in [0, 1). Connection ids come from it: on a socket it must be unpredictable. */
   readonly random: () => number;
@@ -45,6 +49,10 @@ export interface EndpointOptions {
   readonly connectionWindowBytes?: number;
   /** Undelivered bytes the peer may have on one channel (or one message). Default 8 MiB. */
   readonly channelWindowBytes?: number;
+  /** Packets sealed under one key before it is changed, 2^20 (the default), up to 2^23. */
+  readonly keyUpdatePackets?: number;
+  /** Age of a key at which it is changed with the next packet. Default 600,000 ms. */
+  readonly keyUpdateMs?: Millis;
   /** Connections at one time, dialled and accepted; a further hello is refused. Default 4,096. */
   readonly maxConnections?: number;
   /** False refuses every hello. Default true. */
@@ -85,6 +93,8 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
   ['sendBufferBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
   ['connectionWindowBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
   ['channelWindowBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
+  ['keyUpdatePackets', 1, MAX_PACKETS_PER_KEY],
+  ['keyUpdateMs', 1, MAX_MILLIS],
   ['maxConnections', 1, 1_000_000],
 ];
 
@@ -97,6 +107,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
   const resolved: ResolvedOptions = {
     name: options.name,
     incarnation: options.incarnation,
+    clusterId: options.clusterId ?? '',
     protection: options.protection,
     random: options.random,
     congestion: options.congestion ?? 'newreno',
@@ -112,6 +123,8 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     sendBufferBytes: options.sendBufferBytes ?? 64 * 1024 * 1024,
     connectionWindowBytes: options.connectionWindowBytes ?? 32 * 1024 * 1024,
     channelWindowBytes: options.channelWindowBytes ?? 8 * 1024 * 1024,
+    keyUpdatePackets: options.keyUpdatePackets ?? 2 ** 20,
+    keyUpdateMs: options.keyUpdateMs ?? 600_000,
     maxConnections: options.maxConnections ?? 4_096,
     accept: options.accept ?? true,
     supersede: options.supersede ?? 'address',
@@ -135,6 +148,11 @@ const check = (options: ResolvedOptions): void => {
   const nameBytes = new TextEncoder().encode(options.name).length;
   if (nameBytes > MAX_NAME_BYTES) {
     const problem = `the name has ${nameBytes} bytes; it may have ${MAX_NAME_BYTES}`;
+    throw new RudpError('invalid', problem);
+  }
+  const clusterIdBytes = new TextEncoder().encode(options.clusterId).length;
+  if (clusterIdBytes > MAX_CLUSTER_ID_BYTES) {
+    const problem = `the cluster id has ${clusterIdBytes} bytes; it may have ${MAX_CLUSTER_ID_BYTES}`;
     throw new RudpError('invalid', problem);
   }
   if (!isCongestionName(options.congestion)) {

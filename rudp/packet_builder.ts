@@ -4,10 +4,13 @@ import type { ConnectionParts } from './connection_parts.ts';
 import { FRAME, writeClose } from './frame_codec.ts';
 import { MIN_DATAGRAM_BYTES } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
-import { writeDataHeader, type ConnectionId } from './packet_codec.ts';
+import { RESET_BYTES, writeDataHeader, type ConnectionId } from './packet_codec.ts';
 import type { PacketProtection } from './protection.ts';
 import type { SentPacket } from './sent_packets.ts';
 import { varintBytes, writeVarint } from './varint.ts';
+
+/** Whoever does not know the connection answers only what is longer than a reset. */
+const LEAST_ASKING_BYTES = RESET_BYTES + 1;
 
 /** From this probe on, probes are small: perhaps the path has stopped carrying large packets. */
 const SMALL_PROBES_FROM_PTO = 2;
@@ -45,6 +48,12 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
     loss.sent.release(packet);
     return 0;
   }
+  const least = LEAST_ASKING_BYTES - protection.overhead;
+  if (asksForAck && at < least) {
+    buffer.fill(FRAME.padding, at, least);
+    at = least;
+  }
+  parts.keys.beforeSealing(packetNumber, now);
   const end = protection.seal(buffer, header, at, packetNumber);
   if (!asksForAck) loss.sent.release(packet);
   noteSent(parts, asksForAck ? packet : undefined, end, now);
@@ -129,6 +138,7 @@ const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis):
   const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
   buffer.fill(FRAME.padding, header, size - protection.overhead);
   buffer[header] = FRAME.ping;
+  parts.keys.beforeSealing(packetNumber, now);
   const end = protection.seal(buffer, header, size - protection.overhead, packetNumber);
   const packet = loss.sent.blank();
   packet.mtuProbe = true;

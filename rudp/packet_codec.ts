@@ -1,4 +1,4 @@
-/** The six packet types and their headers (figures in docs/rudp.md). */
+/** The packet types and their headers (figures in docs/rudp.md). */
 
 import { ByteReader } from './byte_reader.ts';
 import { MAGIC, MIN_DATAGRAM_BYTES, TAG_BYTES, VERSION } from './limits.ts';
@@ -12,6 +12,8 @@ export const PACKET = {
   refuse: 0x04,
   reset: 0x05,
   data: 0x06,
+  /** Data in the odd key phases (RFC 9001 §6). */
+  dataOddPhase: 0x07,
 } as const;
 
 /** A connection id: chosen at random by the side that receives under it, 1 … 2^53 − 1. */
@@ -24,8 +26,8 @@ const PACKET_NUMBER_WINDOW = 2 ** 32;
 /** Type, connection id. Every packet begins so. */
 export const PREFIX_BYTES = 1 + ID_BYTES;
 export const DATA_HEADER_BYTES = PREFIX_BYTES + PACKET_NUMBER_BYTES;
-/** Type, the client's id, magic, version: what a hello's handshake message is bound to. */
-export const HELLO_BOUND_BYTES = PREFIX_BYTES + 4 + 1;
+/** Type, the client's id, magic, version. */
+const HELLO_BOUND_BYTES = PREFIX_BYTES + 4 + 1;
 /** Type, the client's id, the server's id. */
 export const WELCOME_HEADER_BYTES = PREFIX_BYTES + ID_BYTES;
 export const REFUSE_BYTES = PREFIX_BYTES + 2 + TAG_BYTES;
@@ -42,11 +44,21 @@ const packet = (type: number, id: ConnectionId, sizeBytes: number): Uint8Array =
   return bytes;
 };
 
-/** The bytes that a hello's handshake message is bound to; its cookie is not, it changes. */
-export const helloBound = (clientId: ConnectionId): Uint8Array => {
-  const bytes = packet(PACKET.hello, clientId, HELLO_BOUND_BYTES);
+const helloHead = (clientId: ConnectionId, sizeBytes: number): Uint8Array => {
+  const bytes = packet(PACKET.hello, clientId, sizeBytes);
   writeUint32(bytes, PREFIX_BYTES, MAGIC);
   bytes[PREFIX_BYTES + 4] = VERSION;
+  return bytes;
+};
+
+/**
+ * What a hello's handshake message is bound to: the head of the hello with the version, and the
+ * cluster, which does not travel. The cookie is not bound, it changes.
+ */
+export const helloBound = (clientId: ConnectionId, clusterId: string): Uint8Array => {
+  const cluster = new TextEncoder().encode(clusterId);
+  const bytes = helloHead(clientId, HELLO_BOUND_BYTES + cluster.length);
+  bytes.set(cluster, HELLO_BOUND_BYTES);
   return bytes;
 };
 
@@ -57,8 +69,7 @@ export const encodeHello = (
   message: Uint8Array,
 ): Uint8Array => {
   const used = HELLO_BOUND_BYTES + 1 + cookie.length + 2 + message.length;
-  const bytes = new Uint8Array(Math.max(used, MIN_DATAGRAM_BYTES));
-  bytes.set(helloBound(clientId));
+  const bytes = helloHead(clientId, Math.max(used, MIN_DATAGRAM_BYTES));
   bytes[HELLO_BOUND_BYTES] = cookie.length;
   bytes.set(cookie, HELLO_BOUND_BYTES + 1);
   const at = writeUint16(bytes, HELLO_BOUND_BYTES + 1 + cookie.length, message.length);
@@ -108,16 +119,28 @@ export const encodeWelcome = (header: Uint8Array, message: Uint8Array): Uint8Arr
   return bytes;
 };
 
-/** `code` is one of `CLOSE` below 256; the tag covers everything before it. */
+/**
+ * What the tag of a refusal covers: all that comes before it, and the version that the hello asked
+ * for, so that nobody can have our hello refused by asking in our name for another one.
+ */
+export const refuseBound = (refuse: Uint8Array, askedVersion: number): Uint8Array => {
+  const bytes = new Uint8Array(REFUSE_BYTES - TAG_BYTES + 1);
+  bytes.set(refuse.subarray(0, REFUSE_BYTES - TAG_BYTES));
+  bytes[REFUSE_BYTES - TAG_BYTES] = askedVersion;
+  return bytes;
+};
+
+/** `code` is one of `CLOSE` below 256. */
 export const encodeRefuse = (
   clientId: ConnectionId,
   code: number,
+  askedVersion: number,
   mac: (input: Uint8Array) => Uint8Array,
 ): Uint8Array => {
   const bytes = packet(PACKET.refuse, clientId, REFUSE_BYTES);
   bytes[PREFIX_BYTES] = code;
   bytes[PREFIX_BYTES + 1] = VERSION;
-  bytes.set(mac(bytes.subarray(0, PREFIX_BYTES + 2)), PREFIX_BYTES + 2);
+  bytes.set(mac(refuseBound(bytes, askedVersion)), PREFIX_BYTES + 2);
   return bytes;
 };
 
@@ -165,5 +188,9 @@ export const packetNumberOf = (datagram: Uint8Array, largestReceived: number): n
   return candidate;
 };
 
-export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, index) => byte === b[index]);
+/** Compares in a time that tells nothing of where the bytes differ. */
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean => {
+  let difference = a.length ^ b.length;
+  for (let at = 0; at < a.length; at += 1) difference |= (a[at] ?? 0) ^ (b[at] ?? 0);
+  return difference === 0;
+};

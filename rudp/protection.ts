@@ -7,10 +7,15 @@
 export interface PacketProtection {
   /** The bytes that `seal` adds to a packet. */
   readonly overhead: number;
+  /** How often the keys of what we send have changed; it also rises when the peer's change. */
+  readonly generation: number;
+  /** Changes the keys of what is sent from here on; see `KeyUpdate` for when that is allowed. */
+  update(): void;
   /**
    * Protects in place the packet that lies in buffer[0 … end): its header is authenticated, the
-   * bytes from `headerBytes` on are authenticated and may be encrypted. Answers the new end, which
-   * is `end + overhead`. No packet number is ever sealed twice.
+   * bytes from `headerBytes` on are authenticated and may be encrypted; the lowest bit of the first
+   * byte is the protection's own. Answers the new end, which is `end + overhead`. Packet numbers
+   * rise: none is ever sealed twice.
    */
   seal(buffer: Uint8Array, headerBytes: number, end: number, packetNumber: number): number;
   /**
@@ -25,7 +30,10 @@ export interface PacketProtection {
  * the initiator reads (the pattern of Noise NN).
  */
 export interface HandshakeProtection {
-  /** Wraps `payload` into the next handshake message; `associated` is authenticated with it. */
+  /**
+   * Wraps `payload` into the next handshake message; `associated`, which the peer knows already, is
+   * authenticated with it.
+   */
   write(payload: Uint8Array, associated: Uint8Array): Uint8Array;
   /** Unwraps the next handshake message; undefined if it is damaged or under another key. */
   read(message: Uint8Array, associated: Uint8Array): Uint8Array | undefined;
@@ -38,8 +46,12 @@ export interface Protection {
   initiator(): HandshakeProtection;
   responder(): HandshakeProtection;
   /**
-   * A tag of `TAG_BYTES` over `input` under the key of the cluster, for what is sent without a
-   * connection: cookies, refusals, stateless resets. It must survive a restart.
+   * A tag of `TAG_BYTES` over `input` under the key of the cluster, for what is sent to a peer
+   * without a connection: refusals, stateless resets. It must survive a restart.
    */
   mac(input: Uint8Array): Uint8Array;
+  /** True if `tag` is what a peer with one of our keys makes of `input`. */
+  isMac(input: Uint8Array, tag: Uint8Array): boolean;
+  /** A tag of `TAG_BYTES` under a secret of this process alone, another one in every period. */
+  cookie(input: Uint8Array, period: number): Uint8Array;
 }

@@ -4,16 +4,27 @@
  * answer, so that nobody can use us to flood a third party, and no two endpoints can play ping-pong.
  */
 
-import { MAX_STATELESS_QUEUED, COOKIE_PERIOD_MS, RESETS_PER_SECOND, TAG_BYTES } from './limits.ts';
+import {
+  COOKIE_PERIOD_MS,
+  MAX_STATELESS_QUEUED,
+  RESETS_PER_SECOND,
+  TAG_BYTES,
+  VERSION,
+} from './limits.ts';
+import { ByteReader } from './byte_reader.ts';
 import { Fifo } from './fifo.ts';
 import type { Millis } from './millis.ts';
-import { encodeRefuse, encodeReset, encodeRetry, equalBytes } from './packet_codec.ts';
+import { encodeRefuse, encodeReset, encodeRetry, equalBytes, refuseBound } from './packet_codec.ts';
 import { PREFIX_BYTES, RESET_BYTES, REFUSE_BYTES, type ConnectionId } from './packet_codec.ts';
 import type { Protection } from './protection.ts';
 import type { EndpointCounters } from './stats.ts';
 import { writeUint32 } from './varint.ts';
 
 const PERIOD_BYTES = 4;
+
+/** No part can contain a zero byte but a name, which comes last. */
+const inputOf = (...parts: readonly (string | number)[]): Uint8Array =>
+  new TextEncoder().encode(parts.join('\0'));
 
 interface Outgoing {
   readonly to: string;
@@ -45,35 +56,28 @@ export class StatelessAnswers {
     return true;
   }
 
-  #mac(...parts: readonly (string | number)[]): Uint8Array {
-    // No part can contain a zero byte but the names, and those come last.
-    return this.#protection.mac(new TextEncoder().encode(parts.join('\0')));
-  }
-
-  #cookieTag(from: string, clientId: ConnectionId, period: number): Uint8Array {
-    return this.#mac('cookie', from, clientId, period, this.#localName);
+  /** The cookie of a client: the period, and a tag over who it is and where. */
+  #cookieOf(from: string, clientId: ConnectionId, period: number): Uint8Array {
+    const cookie = new Uint8Array(PERIOD_BYTES + TAG_BYTES);
+    writeUint32(cookie, 0, period);
+    cookie.set(this.#protection.cookie(inputOf(from, clientId), period), PERIOD_BYTES);
+    return cookie;
   }
 
   /** Sends `from` a cookie to come back with. */
   retry(from: string, clientId: ConnectionId, now: Millis): void {
     const period = Math.floor(now / COOKIE_PERIOD_MS);
-    const cookie = new Uint8Array(PERIOD_BYTES + TAG_BYTES);
-    writeUint32(cookie, 0, period);
-    cookie.set(this.#cookieTag(from, clientId, period), PERIOD_BYTES);
-    if (this.#enqueue(from, encodeRetry(clientId, cookie))) this.#counters.retriesSent += 1;
+    if (this.#queue.length >= MAX_STATELESS_QUEUED) return;
+    this.#enqueue(from, encodeRetry(clientId, this.#cookieOf(from, clientId, period)));
+    this.#counters.retriesSent += 1;
   }
 
   /** True if we gave this cookie to this address not long ago. */
   isOurCookie(cookie: Uint8Array, from: string, clientId: ConnectionId, now: Millis): boolean {
     if (cookie.length !== PERIOD_BYTES + TAG_BYTES) return false;
-    const current = Math.floor(now / COOKIE_PERIOD_MS);
-    for (const period of [current, current - 1]) {
-      const expected = new Uint8Array(PERIOD_BYTES + TAG_BYTES);
-      writeUint32(expected, 0, period);
-      expected.set(this.#cookieTag(from, clientId, period), PERIOD_BYTES);
-      if (equalBytes(cookie, expected)) return true;
-    }
-    return false;
+    const period = new ByteReader(cookie, 0).uint32();
+    const age = Math.floor(now / COOKIE_PERIOD_MS) - period;
+    return (age === 0 || age === 1) && equalBytes(cookie, this.#cookieOf(from, clientId, period));
   }
 
   /** Answers a hello whose client has shown its address; not bound by what the hello measured. */
@@ -81,28 +85,31 @@ export class StatelessAnswers {
     this.#enqueue(to, bytes);
   }
 
-  /** Refuses a hello, which is longer than any refusal. */
-  refuse(to: string, clientId: ConnectionId, code: number): void {
-    const bytes = encodeRefuse(clientId, code, (input) => this.#protection.mac(input));
+  /** Refuses a hello that asked for a version; it is longer than any refusal. */
+  refuse(to: string, clientId: ConnectionId, code: number, askedVersion: number): void {
+    const { mac } = this.#protection;
+    const bytes = encodeRefuse(clientId, code, askedVersion, mac);
     if (this.#enqueue(to, bytes)) this.#counters.refusesSent += 1;
   }
 
   /** The code of a refusal that only a member of the cluster can have written. */
   readRefuse(datagram: Uint8Array): number | undefined {
     if (datagram.length !== REFUSE_BYTES) return undefined;
-    const tag = this.#protection.mac(datagram.subarray(0, PREFIX_BYTES + 2));
-    return equalBytes(datagram.subarray(PREFIX_BYTES + 2), tag)
+    const tag = datagram.subarray(REFUSE_BYTES - TAG_BYTES);
+    return this.#protection.isMac(refuseBound(datagram, VERSION), tag)
       ? datagram[PREFIX_BYTES]
       : undefined;
   }
 
   /**
    * Tells the sender of a packet for a connection we do not know that it is gone. The tag proves
-   * that we have the cluster's key and bear the name its peer had.
+   * that we have the cluster's key and bear the name its peer had; an endpoint without a name, of
+   * which there may be many, sends none.
    */
   reset(to: string, id: ConnectionId, answeredBytes: number, now: Millis): void {
-    if (answeredBytes <= RESET_BYTES || !this.#takeResetToken(now)) return;
-    const bytes = encodeReset(id, this.#mac('reset', id, this.#localName));
+    if (answeredBytes <= RESET_BYTES || this.#localName === '') return;
+    if (!this.#takeResetToken(now)) return;
+    const bytes = encodeReset(id, this.#protection.mac(inputOf('reset', id, this.#localName)));
     if (this.#enqueue(to, bytes)) this.#counters.resetsSent += 1;
   }
 
@@ -117,7 +124,8 @@ export class StatelessAnswers {
 
   /** True if a reset comes from a peer of this name. */
   isReset(datagram: Uint8Array, id: ConnectionId, peerName: string): boolean {
-    const tag = this.#mac('reset', id, peerName);
-    return datagram.length === RESET_BYTES && equalBytes(datagram.subarray(PREFIX_BYTES), tag);
+    if (datagram.length !== RESET_BYTES || peerName === '') return false;
+    const tag = datagram.subarray(PREFIX_BYTES);
+    return this.#protection.isMac(inputOf('reset', id, peerName), tag);
   }
 }

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { AckRanges } from '../../rudp/ack_ranges.ts';
 import { ByteReader } from '../../rudp/byte_reader.ts';
 import { readAck, type AckFrame } from '../../rudp/frame_codec.ts';
-import { MAX_ACK_FRAME_RANGES, MAX_ACK_RANGES } from '../../rudp/limits.ts';
+import { MAX_ACK_FRAME_RANGES, MAX_ACK_RANGES, REPLAY_WINDOW } from '../../rudp/limits.ts';
 import { NEVER } from '../../rudp/millis.ts';
 
 const MAX_DELAY = 5;
@@ -52,6 +52,15 @@ describe('ack ranges', () => {
     acks.record(3, true, 0);
     expect(acks.isDuplicate(3)).to.equal(true);
     expect(acks.isDuplicate(2)).to.equal(false);
+  });
+
+  it(`takes packets for duplicates that come ${REPLAY_WINDOW} behind the newest`, () => {
+    const acks = new AckRanges(5);
+    acks.record(REPLAY_WINDOW + 10, true, 0);
+    expect(acks.isDuplicate(10)).to.equal(true);
+    expect(acks.isDuplicate(11)).to.equal(false);
+    acks.record(11, true, 0);
+    expect(acks.isDuplicate(11)).to.equal(true);
   });
 
   it(`remembers ${MAX_ACK_RANGES} ranges, and takes all before them for duplicates`, () => {

@@ -47,11 +47,20 @@ describe('checksum protection', () => {
     expect(responder().read(new Uint8Array(3), associated)).to.equal(undefined);
   });
 
-  it('makes tags of 8 bytes that depend on input and key', () => {
+  it('makes tags of 16 bytes that depend on input and key', () => {
     const tag = (key: number, text: string) =>
       createChecksumProtection(key).mac(new TextEncoder().encode(text)).join();
-    expect(tag(1, 'a').split(',').length).to.equal(8);
+    expect(tag(1, 'a').split(',').length).to.equal(16);
     expect(new Set([tag(1, 'a'), tag(1, 'b'), tag(2, 'a')]).size).to.equal(3);
     expect(tag(1, 'a')).to.equal(tag(1, 'a'));
+  });
+
+  it('makes cookies that are no tags, and differ from period to period', () => {
+    const { mac, cookie, isMac } = createChecksumProtection(3);
+    const input = Uint8Array.from([1, 2, 3]);
+    expect(isMac(input, mac(input))).to.equal(true);
+    expect(isMac(input, cookie(input, 0))).to.equal(false);
+    expect(cookie(input, 7)).to.eql(cookie(input, 7));
+    expect(cookie(input, 7)).not.to.eql(cookie(input, 8));
   });
 });

@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
 import { Endpoint } from '../../rudp/endpoint.ts';
 import { CLOSE, RudpError } from '../../rudp/errors.ts';
+import { VERSION } from '../../rudp/limits.ts';
+import { connectionIdOf, encodeRefuse, PACKET } from '../../rudp/packet_codec.ts';
 import { CLIENT, SERVER, SimulatedNode, SimulatedPair } from './simulated_pair.ts';
 
 const codeOf = (action: () => void): string => {
@@ -155,13 +157,31 @@ describe('handshake', () => {
     const foreign = createChecksumProtection(7);
     const otherKey = new SimulatedPair(1, {}, { client: { protection: foreign } });
     expect(outcome(otherKey)).to.equal(CLOSE.handshakeTimeout);
+    const otherCluster = new SimulatedPair(1, {}, { client: { clusterId: 'another' } });
+    expect(outcome(otherCluster)).to.equal(CLOSE.handshakeTimeout);
     const otherVersion = new SimulatedPair(1);
-    const toServer = otherVersion.server.endpoint.handleDatagram.bind(otherVersion.server.endpoint);
-    otherVersion.server.endpoint.handleDatagram = (from, bytes, now) => {
-      if (bytes[0] === 1) bytes[13] = 9;
-      toServer(from, bytes, now);
+    const { server, client } = otherVersion;
+    const { mac } = createChecksumProtection();
+    server.endpoint.handleDatagram = (_from, bytes, now) => {
+      const refusal = encodeRefuse(connectionIdOf(bytes), CLOSE.versionMismatch, VERSION, mac);
+      client.endpoint.handleDatagram(SERVER, refusal, now);
     };
     expect(outcome(otherVersion)).to.equal(CLOSE.versionMismatch);
+  });
+
+  it('is not refused because somebody asks in its name for another version', () => {
+    const pair = new SimulatedPair(1);
+    const toServer = pair.server.endpoint.handleDatagram.bind(pair.server.endpoint);
+    let asked = 0;
+    pair.server.endpoint.handleDatagram = (from, bytes, now) => {
+      const other = bytes.slice();
+      other[13] = 9;
+      if (bytes[0] === PACKET.hello) asked += 1;
+      toServer(from, bytes[0] === PACKET.hello ? other : bytes, now);
+      if (bytes[0] === PACKET.hello) toServer(from, bytes, now);
+    };
+    pair.connect();
+    expect(pair.server.endpoint.counters.refusesSent).to.equal(asked).and.greaterThan(0);
   });
 
   it('is not begun beyond the number of connections', () => {
@@ -322,9 +342,9 @@ describe('connection', () => {
       pair.server.endpoint.pollTransmit(500);
     }
     expect(pair.server.endpoint.counters.resetsSent).to.equal(100);
-    pair.server.endpoint.handleDatagram(CLIENT, stray.subarray(0, 17), 2_000);
+    pair.server.endpoint.handleDatagram(CLIENT, stray.subarray(0, 25), 2_000);
     expect(pair.server.endpoint.counters.resetsSent).to.equal(100);
-    pair.server.endpoint.handleDatagram(CLIENT, stray.subarray(0, 18), 2_000);
+    pair.server.endpoint.handleDatagram(CLIENT, stray.subarray(0, 26), 2_000);
     expect(pair.server.endpoint.counters.resetsSent).to.equal(101);
   });
 

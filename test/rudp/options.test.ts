@@ -33,6 +33,8 @@ describe('options', () => {
       ['incarnation', 0, Number.MAX_SAFE_INTEGER],
       ['maxChannels', 1, 1_000_000],
       ['idleTimeoutMs', 1, 3_600_000],
+      ['keyUpdatePackets', 1, 2 ** 23],
+      ['keyUpdateMs', 1, 3_600_000],
     ];
     for (const [key, least, greatest] of bounds) {
       expect(resolve({ [key]: least })[key]).to.equal(least);

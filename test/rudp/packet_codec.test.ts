@@ -90,7 +90,7 @@ describe('hello', () => {
 describe('answers without a connection', () => {
   it('are shorter than what they answer', () => {
     expect(encodeRetry(1, new Uint8Array(12)).length).to.be.lessThan(1200);
-    expect(encodeRefuse(1, 4, () => TAG).length).to.equal(REFUSE_BYTES);
+    expect(encodeRefuse(1, 4, 1, () => TAG).length).to.equal(REFUSE_BYTES);
     expect(encodeReset(1, TAG).length).to.equal(RESET_BYTES);
   });
 

@@ -29,6 +29,7 @@ interface Flags {
   readonly cachers?: number;
   readonly operations: number;
   readonly links?: 'rudp' | 'direct';
+  readonly encrypted?: true;
   readonly loss?: number;
   readonly duplicate?: number;
   readonly reorder?: number;
@@ -36,6 +37,8 @@ interface Flags {
   readonly breaks?: number;
 }
 
+/** Encryption costs most of the time of a run, so one seed in so many has it. */
+const ENCRYPTED_EVERY = 20;
 const LOSSES = [0, 0.01, 0.05, 0.2, 0.3];
 
 /** A seed stands for a whole set-up, so that many seeds see many; flags fix a part of it. */
@@ -52,6 +55,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
   links: flags.links ?? 'rudp',
+  encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
   loss: flags.loss ?? LOSSES[seed % LOSSES.length] ?? 0,
   duplicate: flags.duplicate ?? (seed % 2) * 0.05,
   reorder: flags.reorder ?? (seed % 7 === 0 ? 0.2 : 0.02),
@@ -119,6 +123,7 @@ const command = new Command('sim')
   .option('--cachers <n>', 'how many cachers; else 1 to 5 by seed', integer(1, 16))
   .option('--operations <n>', 'operations of each application', integer(1, 100_000), 40)
   .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
+  .option('--encrypted', 'real encryption; else one seed in twenty, and checksums')
   .option('--loss <p>', 'datagrams lost; else 0 to 0.3 by seed', probability)
   .option('--duplicate <p>', 'datagrams doubled', probability)
   .option('--reorder <p>', 'datagrams held back', probability)

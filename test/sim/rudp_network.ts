@@ -2,13 +2,16 @@
 
 import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
 import { Endpoint } from '../../rudp/endpoint.ts';
+import { createNoiseProtection } from '../../rudp/noise_protection.ts';
 import { PeerLinks } from '../../rudp/peer_links.ts';
+import type { Protection } from '../../rudp/protection.ts';
 import type { EventQueue } from './event_queue.ts';
 import { SimulatedNetwork, type LinkProfile } from './network.ts';
 import type { Prng } from './prng.ts';
 import type { LinkListener, Links, Network } from './world.ts';
 
 const CLOSE_CODE = 0;
+const KEY = new Uint8Array(32).fill(0x4b);
 /** Short, so that links break within a run: defaults are 10 s and 2.5 s. */
 const IDLE_TIMEOUT_MS = 1500;
 const KEEPALIVE_MS = 300;
@@ -29,7 +32,7 @@ class SimulatedLinks implements Links {
     this.#name = name;
     this.#owner = owner;
     this.#listener = listener;
-    const protection = createChecksumProtection();
+    const protection = owner.createProtection();
     const random = owner.random.fork().next;
     const endpoint = new Endpoint({
       name,
@@ -103,10 +106,20 @@ export class RudpNetwork {
   readonly #nodes = new Map<string, SimulatedLinks>();
   broken = 0;
 
-  constructor(queue: EventQueue, random: Prng, profile: Partial<LinkProfile>) {
+  readonly #encrypted: boolean;
+
+  constructor(queue: EventQueue, random: Prng, profile: Partial<LinkProfile>, encrypted: boolean) {
     this.queue = queue;
     this.random = random;
+    this.#encrypted = encrypted;
     this.#network = new SimulatedNetwork(random.fork(), profile);
+  }
+
+  /** Also what is random in a handshake follows from the seed. */
+  createProtection(): Protection {
+    if (!this.#encrypted) return createChecksumProtection();
+    const random = this.random.fork();
+    return createNoiseProtection({ keys: [KEY], randomBytes: (count) => random.bytes(count) });
   }
 
   get counters(): SimulatedNetwork['counters'] {

@@ -13,6 +13,7 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   breaks: 0,
   openPolicy: 'share',
   links: 'rudp',
+  encrypted: false,
   loss: 0.1,
   duplicate: 0.05,
   reorder: 0.05,
@@ -28,6 +29,12 @@ describe('the cluster in virtual time', () => {
       expect(operations).to.be.greaterThan(50);
     });
   }
+
+  it('keeps its promises with encryption, and replays that to the same trace', () => {
+    const first = simulate(options(7, { encrypted: true }));
+    expect(first.failure).to.equal(undefined);
+    expect(simulate(options(7, { encrypted: true })).hash).to.equal(first.hash);
+  });
 
   for (let seed = 101; seed <= 108; seed++) {
     it(`keeps its promises while links break and lose what is under way (seed ${seed})`, () => {

@@ -38,6 +38,8 @@ export interface SimulationOptions {
   readonly openPolicy: OpenPolicy;
   /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
   readonly links: 'rudp' | 'direct';
+  /** Over rudp: real encryption instead of checksums (slower). */
+  readonly encrypted: boolean;
   /** Probabilities per datagram. */
   readonly loss: number;
   readonly duplicate: number;
@@ -113,13 +115,14 @@ class Simulation {
   }
 
   #makeNetwork(): DirectNetwork | RudpNetwork {
-    const { links, loss, duplicate, reorder, corrupt } = this.#options;
+    const { links, encrypted, loss, duplicate, reorder, corrupt } = this.#options;
     const random = this.#prng.fork();
     if (links === 'direct') {
       return new DirectNetwork(this.queue, random.next, { maxDelayMs: MAX_DELAY_MS });
     }
     const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
-    return new RudpNetwork(this.queue, random, { ...delays, loss, duplicate, reorder, corrupt });
+    const profile = { ...delays, loss, duplicate, reorder, corrupt };
+    return new RudpNetwork(this.queue, random, profile, encrypted);
   }
 
   get hash(): string {

@@ -49,9 +49,9 @@ export interface Protection {
    * A tag of `TAG_BYTES` over `input` under the key of the cluster, for what is sent to a peer
    * without a connection: refusals, stateless resets. It must survive a restart.
    */
-  mac(input: Uint8Array): Uint8Array;
+  readonly mac: (input: Uint8Array) => Uint8Array;
   /** True if `tag` is what a peer with one of our keys makes of `input`. */
-  isMac(input: Uint8Array, tag: Uint8Array): boolean;
+  readonly isMac: (input: Uint8Array, tag: Uint8Array) => boolean;
   /** A tag of `TAG_BYTES` under a secret of this process alone, another one in every period. */
-  cookie(input: Uint8Array, period: number): Uint8Array;
+  readonly cookie: (input: Uint8Array, period: number) => Uint8Array;
 }

@@ -7,6 +7,7 @@ import { AckRanges } from './ack_ranges.ts';
 import { Channels } from './channels.ts';
 import { createCongestionController } from './congestion.ts';
 import type { ConnectionParts } from './connection_parts.ts';
+import { DeliveryRate } from './delivery_rate.ts';
 import { RudpError, CLOSE, type CloseReason } from './errors.ts';
 import { chargeOf, ReceiveCredit, SendCredit } from './flow_control.ts';
 import { FRAME } from './frame_codec.ts';
@@ -138,6 +139,7 @@ export class Connection {
       mtu,
       congestion: createCongestionController(options.congestion, mtu.currentBytes),
       pacer: new Pacer(),
+      rate: new DeliveryRate(),
       counters,
       pingPending: false,
       probesPending: 0,

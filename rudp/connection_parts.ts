@@ -3,6 +3,7 @@
 import type { AckRanges } from './ack_ranges.ts';
 import type { Channels } from './channels.ts';
 import type { CongestionController } from './congestion.ts';
+import type { DeliveryRate } from './delivery_rate.ts';
 import type { ReceiveCredit, SendCredit } from './flow_control.ts';
 import type { KeyUpdate } from './key_update.ts';
 import type { LossDetection } from './loss_detection.ts';
@@ -27,6 +28,7 @@ export interface ConnectionParts {
   readonly mtu: PathMtu;
   readonly congestion: CongestionController;
   readonly pacer: Pacer;
+  readonly rate: DeliveryRate;
   readonly counters: Counters;
   /** A ping must go. */
   pingPending: boolean;

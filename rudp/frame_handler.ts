@@ -98,9 +98,15 @@ const handleAck = (parts: ConnectionParts, now: Millis): boolean => {
   const { loss } = parts;
   if (!loss.handleAck(ackFrame.bounds, ackFrame.ackDelayMs, now)) return false;
   parts.keys.onAcked(loss.largestAcked);
+  parts.rate.onAcked(loss.acked, loss.rtt.minRtt, now);
   for (const packet of loss.acked) settleAcked(parts, packet, now);
   loss.acked.length = 0;
   settleLost(parts, now);
+  const { sample } = parts.rate;
+  sample.bytesInFlight = loss.bytesInFlight;
+  sample.latestRtt = loss.rtt.latestRtt;
+  sample.smoothedRtt = loss.rtt.smoothedRtt;
+  parts.congestion.onRateSample(sample, now);
   if (loss.ptoCount === 0) parts.probesPending = 0;
   return true;
 };

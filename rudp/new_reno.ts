@@ -2,10 +2,8 @@
 
 import type { CongestionController } from './congestion.ts';
 import type { Millis } from './millis.ts';
+import { initialWindowBytes, MINIMUM_WINDOW_PACKETS, windowPacingRate } from './window.ts';
 
-const INITIAL_WINDOW_PACKETS = 10;
-const INITIAL_WINDOW_BYTES = 14_720;
-const MINIMUM_WINDOW_PACKETS = 2;
 const LOSS_REDUCTION_FACTOR = 0.5;
 
 class NewReno implements CongestionController {
@@ -15,13 +13,13 @@ class NewReno implements CongestionController {
   #maxDatagramBytes: number;
   /** Losses of packets sent up to here belong to a congestion event that was already answered. */
   #recoveryStart: Millis = Number.NEGATIVE_INFINITY;
+  /** The window before the last reduction, for its undo; 0 if there is nothing to undo. */
+  #windowBefore = 0;
+  #ssthreshBefore = 0;
 
   constructor(maxDatagramBytes: number) {
     this.#maxDatagramBytes = maxDatagramBytes;
-    this.windowBytes = Math.min(
-      INITIAL_WINDOW_PACKETS * maxDatagramBytes,
-      Math.max(INITIAL_WINDOW_BYTES, MINIMUM_WINDOW_PACKETS * maxDatagramBytes),
-    );
+    this.windowBytes = initialWindowBytes(maxDatagramBytes);
   }
 
   onSent(): void {
@@ -36,9 +34,15 @@ class NewReno implements CongestionController {
         : (this.#maxDatagramBytes * sizeBytes) / this.windowBytes;
   }
 
+  onRateSample(): void {
+    // Nor for rates.
+  }
+
   onLost(_lostBytes: number, timeSent: Millis, persistent: boolean, now: Millis): void {
     const minimum = MINIMUM_WINDOW_PACKETS * this.#maxDatagramBytes;
     if (timeSent > this.#recoveryStart) {
+      this.#windowBefore = this.windowBytes;
+      this.#ssthreshBefore = this.ssthreshBytes;
       this.#recoveryStart = now;
       this.ssthreshBytes = this.windowBytes * LOSS_REDUCTION_FACTOR;
       this.windowBytes = Math.max(this.ssthreshBytes, minimum);
@@ -46,7 +50,20 @@ class NewReno implements CongestionController {
     if (persistent) {
       this.windowBytes = minimum;
       this.#recoveryStart = Number.NEGATIVE_INFINITY;
+      this.#windowBefore = 0;
     }
+  }
+
+  onSpuriousLoss(): void {
+    if (this.#windowBefore === 0) return;
+    this.windowBytes = Math.max(this.windowBytes, this.#windowBefore);
+    this.ssthreshBytes = this.#ssthreshBefore;
+    this.#recoveryStart = Number.NEGATIVE_INFINITY;
+    this.#windowBefore = 0;
+  }
+
+  pacingRate(smoothedRtt: Millis): number {
+    return windowPacingRate(this.windowBytes, smoothedRtt);
   }
 
   setMaxDatagramBytes(bytes: number): void {

@@ -110,7 +110,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     clusterId: options.clusterId ?? '',
     protection: options.protection,
     random: options.random,
-    congestion: options.congestion ?? 'newreno',
+    congestion: options.congestion ?? 'bbr',
     keepaliveMs: options.keepaliveMs ?? 2_500,
     idleTimeoutMs: options.idleTimeoutMs ?? 10_000,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5_000,

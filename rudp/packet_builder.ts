@@ -24,6 +24,7 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
   const probing = parts.probesPending > 0;
   const wanting =
     probing || parts.pingPending || parts.receiveCredit.updatePending || parts.channels.hasData;
+  if (!wanting) parts.rate.onAppLimited(parts.loss.bytesInFlight);
   const sending = wanting && (probing || maySend(parts, now));
   if (!sending && parts.acks.deadline > now) return 0;
 
@@ -66,8 +67,8 @@ const maySend = (parts: ConnectionParts, now: Millis): boolean => {
   const size = mtu.currentBytes;
   parts.paceUntil = NEVER;
   if (loss.bytesInFlight + size > congestion.windowBytes) return false;
-  const { windowBytes } = congestion;
-  const release = parts.pacer.releaseTime(now, size, windowBytes, loss.rtt.smoothedRtt, size);
+  const rate = congestion.pacingRate(loss.rtt.smoothedRtt);
+  const release = parts.pacer.releaseTime(now, size, rate, size);
   if (release <= now) return true;
   parts.paceUntil = release;
   return false;
@@ -121,7 +122,10 @@ const noteSent = (
   const { loss } = parts;
   parts.counters.packetsSent += 1;
   parts.counters.bytesSent += sizeBytes;
-  if (packet !== undefined) packet.sizeBytes = sizeBytes;
+  if (packet !== undefined) {
+    packet.sizeBytes = sizeBytes;
+    parts.rate.onSent(packet, loss.bytesInFlight, now);
+  }
   loss.onSent(packet, now);
   if (packet === undefined) return;
   parts.congestion.onSent(sizeBytes, loss.bytesInFlight, now);

@@ -17,6 +17,11 @@ export interface SentPacket {
   largestAcknowledged: number;
   /** The window, not a lack of data, limited the sender when it was sent. */
   windowLimited: boolean;
+  /** What the sampler of the delivery rate noted when it was sent (delivery_rate.ts). */
+  delivered: number;
+  deliveredAt: Millis;
+  firstSentAt: Millis;
+  appLimited: boolean;
   /** The pieces it carries, as three columns of equal length. */
   readonly messages: OutgoingMessage[];
   readonly offsets: number[];
@@ -57,6 +62,10 @@ export class SentPackets {
       maxData: false,
       largestAcknowledged: -1,
       windowLimited: false,
+      delivered: 0,
+      deliveredAt: 0,
+      firstSentAt: 0,
+      appLimited: false,
       messages: [],
       offsets: [],
       lengths: [],

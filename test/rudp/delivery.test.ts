@@ -115,7 +115,7 @@ describe('delivery', () => {
   });
 
   it('falls back on a black hole, and finds the large size again when it is gone', () => {
-    const pair = new SimulatedPair(1, {}, both({ maxDatagramBytes: 9_000 }));
+    const pair = new SimulatedPair(1, {}, both({ maxDatagramBytes: 9_000, congestion: 'newreno' }));
     pair.connect();
     const datagramBytes = () => pair.client.endpoint.stats(pair.client.connection).datagramBytes;
     expect(datagramBytes()).to.equal(9_000);

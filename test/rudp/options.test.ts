@@ -15,7 +15,7 @@ const resolve = (options: Partial<EndpointOptions> = {}) =>
 describe('options', () => {
   it('have a default for everything but name, incarnation, protection and randomness', () => {
     expect(resolve()).to.include({
-      congestion: 'newreno',
+      congestion: 'bbr',
       idleTimeoutMs: 10_000,
       maxDatagramBytes: 1200,
       loopbackDatagramBytes: 1200,

@@ -233,6 +233,23 @@ export class Channels {
     return end + length;
   }
 
+  /** Writes a piece that is under way once more, whole or not at all. */
+  writeCopy(
+    buffer: Uint8Array,
+    at: number,
+    limit: number,
+    message: OutgoingMessage,
+    offset: number,
+    length: number,
+    packet: SentPacket,
+  ): number {
+    const { id, predecessor, totalBytes, channel } = message;
+    const piece = length === totalBytes ? 0 : varintBytes(offset) + varintBytes(length);
+    const header = messageHeaderBytes(id, channel.number, predecessor, totalBytes) + piece;
+    if (at + header + length > limit) return at;
+    return this.#writePiece(buffer, at, limit, message, offset, length, packet, true);
+  }
+
   /** Whose turn it is; begins its next message if need be. */
   #next(): OutgoingMessage | undefined {
     for (let channel = this.#line.shift(); channel; channel = this.#line.shift()) {

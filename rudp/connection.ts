@@ -16,6 +16,7 @@ import type { Introduction } from './handshake_codec.ts';
 import { KeyUpdate } from './key_update.ts';
 import { MAX_CHANNEL } from './limits.ts';
 import { LossDetection } from './loss_detection.ts';
+import type { LossMeasure } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
 import { datagramBytesFor, type ResolvedOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
@@ -24,6 +25,7 @@ import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_c
 import { PathMtu } from './path_mtu.ts';
 import type { PacketProtection } from './protection.ts';
 import { Reassembly } from './reassembly.ts';
+import { Redundancy } from './redundancy.ts';
 import { newCounters, type ConnectionStats } from './stats.ts';
 
 /** The name of a connection at its endpoint; never used twice. */
@@ -60,6 +62,7 @@ export interface ConnectionSeed {
   readonly remoteId: ConnectionId;
   readonly peer: Introduction;
   readonly protection: PacketProtection;
+  readonly loss: LossMeasure;
 }
 
 /** How many probe timeouts a closed connection lingers to answer or ignore late packets. */
@@ -140,6 +143,7 @@ export class Connection {
       congestion: createCongestionController(options.congestion, mtu.currentBytes),
       pacer: new Pacer(),
       rate: new DeliveryRate(),
+      redundancy: new Redundancy(options.redundancyShare, seed.loss),
       counters,
       pingPending: false,
       probesPending: 0,
@@ -341,7 +345,8 @@ export class Connection {
   }
 
   stats(): ConnectionStats {
-    const { loss, congestion, channels, mtu, counters, reassembly, receiveCredit } = this.#parts;
+    const { loss, congestion, channels, mtu, counters, redundancy } = this.#parts;
+    const { reassembly, receiveCredit } = this.#parts;
     return {
       ...counters,
       latestRtt: loss.rtt.latestRtt,
@@ -355,6 +360,9 @@ export class Connection {
       bufferedBytes: channels.bufferedBytes,
       activeChannels: channels.activeChannels,
       packetsLost: loss.packetsLost,
+      lossRate: redundancy.loss.rate,
+      copiedBytes: redundancy.copiedBytes,
+      copiesUsed: redundancy.copiesUsed,
       spuriousLosses: loss.spuriousLosses,
       retransmittedBytes: channels.retransmittedBytes,
       datagramBytes: mtu.currentBytes,

@@ -13,6 +13,7 @@ import type { ConnectionId } from './packet_codec.ts';
 import type { PathMtu } from './path_mtu.ts';
 import type { PacketProtection } from './protection.ts';
 import type { Reassembly } from './reassembly.ts';
+import type { Redundancy } from './redundancy.ts';
 import type { Counters } from './stats.ts';
 
 export interface ConnectionParts {
@@ -29,6 +30,7 @@ export interface ConnectionParts {
   readonly congestion: CongestionController;
   readonly pacer: Pacer;
   readonly rate: DeliveryRate;
+  readonly redundancy: Redundancy;
   readonly counters: Counters;
   /** A ping must go. */
   pingPending: boolean;

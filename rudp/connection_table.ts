@@ -2,6 +2,7 @@
 
 import type { Connection, ConnectionHandle } from './connection.ts';
 import type { ConnectionId } from './packet_codec.ts';
+import { LossMeasures } from './loss_measure.ts';
 
 interface Accepted {
   readonly connection: Connection;
@@ -11,6 +12,7 @@ interface Accepted {
 const keyOf = (address: string, id: ConnectionId): string => `${address}/${id}`;
 
 export class ConnectionTable {
+  readonly losses = new LossMeasures();
   /** Every connection whose end still has to be told, accepted ones from their confirmation on. */
   readonly byHandle = new Map<ConnectionHandle, Connection>();
   /** Every connection, also while it lingers after its end. */

@@ -7,7 +7,13 @@ import type { Introduction } from './handshake_codec.ts';
 import { MAX_RETRIES_FOLLOWED } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { ResolvedOptions } from './options.ts';
-import { encodeHello, helloBound, PREFIX_BYTES, WELCOME_HEADER_BYTES } from './packet_codec.ts';
+import {
+  encodeHello,
+  equalBytes,
+  helloBound,
+  PREFIX_BYTES,
+  WELCOME_HEADER_BYTES,
+} from './packet_codec.ts';
 import type { ConnectionId } from './packet_codec.ts';
 import type { HandshakeProtection } from './protection.ts';
 
@@ -70,8 +76,12 @@ export const nextHello = (dial: Dial, now: Millis): Uint8Array | undefined => {
 export const followRetry = (dial: Dial, datagram: Uint8Array, now: Millis): void => {
   if (dial.retriesFollowed >= MAX_RETRIES_FOLLOWED || datagram.length > PREFIX_BYTES + 255) return;
   dial.retriesFollowed += 1;
-  dial.cookie = datagram.slice(PREFIX_BYTES);
-  dial.hellosWithCookie = 0;
+  const cookie = datagram.slice(PREFIX_BYTES);
+  // Each hello without a cookie brings a retry: the later ones are no news.
+  if (equalBytes(cookie, dial.cookie)) return;
+  // A welcome may answer a hello under the cookie before, so it is no measure of the round trip.
+  dial.hellosWithCookie = dial.cookie.length === 0 ? 0 : 1;
+  dial.cookie = cookie;
   dial.nextHelloAt = now;
   dial.intervalMs = FIRST_HELLO_INTERVAL_MS;
 };

@@ -211,6 +211,7 @@ export class Endpoint {
         remoteId: clientId,
         peer,
         protection: handshake.packets(),
+        loss: this.#table.losses.of(from),
       },
       this.options,
       this.#sink,
@@ -237,6 +238,7 @@ export class Endpoint {
       remoteId: answer.remoteId,
       peer: answer.peer,
       protection: dial.handshake.packets(),
+      loss: this.#table.losses.of(from),
     };
     const connection = new Connection(seed, this.options, this.#sink, now);
     if (dial.onlyHelloAt <= now) connection.sampleRtt(now - dial.onlyHelloAt, now);

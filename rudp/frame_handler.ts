@@ -120,6 +120,7 @@ const settleAcked = (parts: ConnectionParts, packet: SentPacket, now: Millis): v
   if (parts.mtu.onAcked(packet.packetNumber, sizeBytes)) {
     congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
   }
+  if (!packet.mtuProbe) parts.redundancy.loss.onSettled(false);
   loss.sent.release(packet);
 };
 
@@ -132,6 +133,7 @@ export const settleLost = (parts: ConnectionParts, now: Millis): void => {
     parts.channels.onLost(packet);
     if (packet.maxData) parts.receiveCredit.updatePending = true;
     if (!packet.mtuProbe) {
+      parts.redundancy.onLost(packet);
       lostBytes += packet.sizeBytes;
       newest = Math.max(newest, packet.timeSent);
     }

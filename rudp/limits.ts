@@ -39,6 +39,18 @@ export const MAX_ACK_FRAME_RANGES = 64;
 /** Numbers of packets declared lost that are remembered to recognise a spurious loss. */
 export const MAX_LOST_REMEMBERED = 1024;
 
+/** Copies of a small message that are sent on a link that loses much. */
+export const MAX_COPIES = 3;
+
+/** Longer messages are never copied. */
+export const MAX_COPIED_MESSAGE_BYTES = 4_096;
+
+/** Hosts whose loss is remembered. */
+export const MAX_MEASURED_HOSTS = 1_024;
+
+/** Pieces that wait to be copied; further ones are not. */
+export const MAX_COPIES_WAITING = 256;
+
 /** Answers without a connection (retry, refuse, reset) that wait to be sent; more are dropped. */
 export const MAX_STATELESS_QUEUED = 256;
 

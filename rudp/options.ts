@@ -53,6 +53,11 @@ export interface EndpointOptions {
   readonly keyUpdatePackets?: number;
   /** Age of a key at which it is changed with the next packet. Default 600,000 ms. */
   readonly keyUpdateMs?: Millis;
+  /**
+   * The part of a path's bandwidth that copies of small messages may take, where the path loses
+   * packets (redundancy.ts); 0 for no copies. Default 0.2.
+   */
+  readonly redundancyShare?: number;
   /** Connections at one time, dialled and accepted; a further hello is refused. Default 4,096. */
   readonly maxConnections?: number;
   /** False refuses every hello. Default true. */
@@ -95,6 +100,7 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
   ['channelWindowBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
   ['keyUpdatePackets', 1, MAX_PACKETS_PER_KEY],
   ['keyUpdateMs', 1, MAX_MILLIS],
+  ['redundancyShare', 0, 1],
   ['maxConnections', 1, 1_000_000],
 ];
 
@@ -125,6 +131,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     channelWindowBytes: options.channelWindowBytes ?? 8 * 1024 * 1024,
     keyUpdatePackets: options.keyUpdatePackets ?? 2 ** 20,
     keyUpdateMs: options.keyUpdateMs ?? 600_000,
+    redundancyShare: options.redundancyShare ?? 0.2,
     maxConnections: options.maxConnections ?? 4_096,
     accept: options.accept ?? true,
     supersede: options.supersede ?? 'address',

@@ -23,7 +23,11 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
   if (parts.mtu.probeAt <= now) return buildMtuProbe(parts, buffer, now);
   const probing = parts.probesPending > 0;
   const wanting =
-    probing || parts.pingPending || parts.receiveCredit.updatePending || parts.channels.hasData;
+    probing ||
+    parts.pingPending ||
+    parts.receiveCredit.updatePending ||
+    parts.channels.hasData ||
+    copiesDue(parts, now);
   if (!wanting) parts.rate.onAppLimited(parts.loss.bytesInFlight);
   const sending = wanting && (probing || maySend(parts, now));
   if (!sending && parts.acks.deadline > now) return 0;
@@ -61,6 +65,9 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
   return end;
 };
 
+const copiesDue = ({ redundancy, congestion, loss }: ConnectionParts, now: Millis): boolean =>
+  redundancy.isDue(congestion.windowBytes, loss.rtt.smoothedRtt, now);
+
 /** True if congestion control and pacing let a full packet go now. */
 const maySend = (parts: ConnectionParts, now: Millis): boolean => {
   const { congestion, loss, mtu } = parts;
@@ -94,7 +101,10 @@ const writeEliciting = (
     at = writeVarint(buffer, at + 1, parts.receiveCredit.announce());
     packet.maxData = true;
   }
+  const data = at;
   at = parts.channels.write(buffer, at, limit, packet);
+  if (at > data) parts.redundancy.note(packet, parts.loss.rtt);
+  else at = parts.redundancy.write(parts.channels, buffer, at, limit, packet);
   if (parts.probesPending === 0) return at;
   parts.probesPending -= 1;
   parts.counters.probes += 1;

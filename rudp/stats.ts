@@ -44,6 +44,12 @@ export interface ConnectionStats extends Readonly<Counters> {
   readonly bufferedBytes: number;
   readonly activeChannels: number;
   readonly packetsLost: number;
+  /** The part of our packets that gets lost, as measured over the last few hundred. */
+  readonly lossRate: number;
+  /** Bytes of frames that were sent once more without having been lost (redundancy.ts). */
+  readonly copiedBytes: number;
+  /** Pieces that a copy saved from a retransmission. */
+  readonly copiesUsed: number;
   /** Packets declared lost that arrived after all. */
   readonly spuriousLosses: number;
   readonly retransmittedBytes: number;

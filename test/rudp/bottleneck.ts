@@ -82,7 +82,7 @@ export class Flow {
       });
     this.client = create(`client${index}`);
     this.server = create(`server${index}`);
-    this.address = `10.0.${index}.1:1`;
+    this.address = `10.0.0.1:${index + 1}`;
   }
 
   stats(): ConnectionStats {

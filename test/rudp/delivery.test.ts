@@ -296,7 +296,7 @@ describe('delivery', () => {
   });
 
   it('does not report for ever what was acknowledged long ago', () => {
-    const pair = new SimulatedPair(1, { loss: 0.3 });
+    const pair = new SimulatedPair(1, { loss: 0.3 }, both({ redundancyShare: 0 }));
     pair.connect();
     const talk = (): void => {
       for (const { endpoint, connection } of pair.nodes) {

@@ -95,18 +95,21 @@ describe('handshake', () => {
     for (const answer of answers) expect(answer).to.eql(answers[0]);
   });
 
-  it('follows eight retries, from the address it dialled, and no more', () => {
+  it('follows eight retries that bring news, from the address it dialled, and no more', () => {
     const pair = new SimulatedPair(1);
     pair.client.endpoint.connect(SERVER, 0);
     const hello = pair.client.endpoint.pollTransmit(0)?.bytes ?? new Uint8Array();
     const retry = Uint8Array.from([2, ...hello.subarray(1, 9), 1, 2, 3]);
-    const follows = (from: string): boolean => {
+    const follows = (from: string, cookie: number): boolean => {
+      retry[9] = cookie;
       pair.client.endpoint.handleDatagram(from, retry, 0);
       return pair.client.endpoint.pollTransmit(0) !== undefined;
     };
-    expect(follows('10.0.0.66:1')).to.equal(false);
-    for (let count = 0; count < 8; count += 1) expect(follows(SERVER)).to.equal(true);
-    expect(follows(SERVER)).to.equal(false);
+    expect(follows('10.0.0.66:1', 1)).to.equal(false);
+    expect(follows(SERVER, 1)).to.equal(true);
+    expect(follows(SERVER, 1), 'the same cookie again').to.equal(false);
+    for (let count = 2; count < 8; count += 1) expect(follows(SERVER, count)).to.equal(true);
+    expect(follows(SERVER, 8)).to.equal(false);
   });
 
   it('answers a repeated hello with the same welcome, and makes one connection of it', () => {

@@ -10,6 +10,7 @@ import { clip } from '../protocol/open_files.ts';
 import { startSync, startWrite } from './backup_writes.ts';
 import { isOwner, move, type CachedFile, type DeferredOrder } from './cached_file.ts';
 import { log, sendToPeer, sendToServer, type Cacher } from './cacher_state.ts';
+import { READABLE } from './copy_table.ts';
 import { releasePages, reserveAtOnce } from './pages.ts';
 
 /** An order for an owner waits for the write that is on its way; the caller pumps the file. */
@@ -268,6 +269,9 @@ export const data = (cacher: Cacher, cached: CachedFile, message: Message<'data'
     compareOrders(expected, order) === 0;
   if (isExpected) {
     install(cacher, cached, message, 'data');
+  } else if (want?.request === request && want.type === 'getShared' && READABLE.has(cached.copy)) {
+    // A copy has come another way since: as backup of somebody, cleaned by now.
+    cached.want = undefined;
   } else if (want?.request === request && cached.copy === 'invalid') {
     if (want.type === 'getShared') {
       cached.want = undefined;

@@ -22,7 +22,6 @@ import {
   type Server,
 } from '../server_state.ts';
 import type { GetModified } from '../transaction.ts';
-import { forgetSharer } from './get_shared.ts';
 
 const asker = (transaction: GetModified): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members ask to write');
@@ -61,12 +60,20 @@ const nextBackup = (
   transaction: GetModified,
 ): NodeId | undefined => chooseBackup(server, entry, [asker(transaction), ...transaction.refused]);
 
+/**
+ * A sharer that asks keeps what it held when it asked, unless it is ordered otherwise, and then the
+ * directory knows. One that held nothing may have got a copy since, as a backup that was cleaned: it stays
+ * listed, and is supplied all the same.
+ */
+const holdsStill = (entry: DirectoryEntry, transaction: GetModified): boolean =>
+  transaction.claimsToHold && entry.sharers.has(asker(transaction));
+
 /** From uncached or shared: a new pair is made; the server's copy is current. */
 const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   const writer = asker(transaction);
   const { file, request } = transaction;
   transaction.version = entry.version;
-  transaction.requesterHolds = entry.sharers.has(writer);
+  transaction.requesterHolds = holdsStill(entry, transaction);
   transaction.backup = nextBackup(server, entry, transaction);
   const others = [...entry.sharers].filter((node) => node !== writer);
   const supplier = others.find((node) => node === transaction.backup) ?? others[0];
@@ -96,7 +103,7 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   const { file, term, request } = transaction;
   transaction.backup = owner;
   transaction.backupHolds = true;
-  transaction.requesterHolds = writer === backup || entry.sharers.has(writer);
+  transaction.requesterHolds = writer === backup || holdsStill(entry, transaction);
   const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
   const forward = !transaction.requesterHolds;
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
@@ -128,8 +135,6 @@ export const startGetModified = (
   transaction: GetModified,
 ): void => {
   server.counters.getModified++;
-  // It keeps what it held when it asked, unless it is ordered otherwise: then the directory knows.
-  if (!transaction.claimsToHold) forgetSharer(entry, asker(transaction));
   transaction.upgrade = entry.owner === asker(transaction);
   transaction.term = transaction.upgrade ? entry.term : entry.term + 1;
   if (transaction.upgrade) {
@@ -192,8 +197,9 @@ const finishWithoutBackup = (
   const writer = asker(transaction);
   const { file, request } = transaction;
   const shared = entry.state === 'shared';
+  const stays = transaction.requesterHolds || entry.sharers.has(writer);
   entry.sharers.clear();
-  if (transaction.requesterHolds) {
+  if (stays) {
     entry.sharers.add(writer);
     transition(entry, shared ? 'sole-sharer' : 'read');
   } else if (shared) {

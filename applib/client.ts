@@ -3,6 +3,7 @@
 import { FsError, messageOf } from '../protocol/errors.ts';
 import type { FileNumber, Geometry, NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
+import { readKeyFile, type Security } from '../rudp/index.ts';
 import { Connection } from './connection.ts';
 import { CoopFile } from './file.ts';
 import type { Dial } from './link.ts';
@@ -19,6 +20,12 @@ export interface ConnectOptions {
   readonly socket?: string;
   /** The file server, "host:port", to be asked directly instead of a cacher; caches nothing. */
   readonly server?: string;
+  /** With `server`: the key file of the cluster; the default is COOPFS_KEY_FILE of the environment. */
+  readonly keyFile?: string;
+  /** With `server`: the key itself, 32 bytes, instead of a file. */
+  readonly key?: Uint8Array;
+  /** With `server`: no key, for a file server that was started with --insecure. */
+  readonly insecure?: boolean;
   readonly connectTimeoutMs?: number;
 }
 
@@ -32,6 +39,26 @@ const timeoutOf = (options: ConnectOptions): number => {
   throw new FsError('EINVAL', `connectTimeoutMs is ${timeoutMs}, ${right}`);
 };
 
+/** What the packets to a file server are protected by. */
+const securityOf = ({ key, keyFile, insecure }: ConnectOptions): Security => {
+  const given = [key, keyFile, insecure === true ? insecure : undefined];
+  if (given.filter((each) => each !== undefined).length > 1) {
+    throw new FsError('EINVAL', 'of key, keyFile and insecure, give one');
+  }
+  if (insecure === true) return { insecure };
+  if (key !== undefined) return { keys: [key] };
+  const path = keyFile ?? process.env['COOPFS_KEY_FILE'];
+  if (path === undefined || path === '') {
+    const right = 'pass { keyFile } or { key }, or set COOPFS_KEY_FILE';
+    throw new FsError('EINVAL', `the key of the cluster is not known: ${right}`);
+  }
+  try {
+    return { keys: readKeyFile(path) };
+  } catch (error) {
+    throw new FsError('EINVAL', messageOf(error));
+  }
+};
+
 const dialOf = (options: ConnectOptions): Dial => {
   const { socket, server } = options;
   if (socket !== undefined && server !== undefined) {
@@ -40,7 +67,7 @@ const dialOf = (options: ConnectOptions): Dial => {
       `both socket (${socket}) and server (${server}) are given, give one`,
     );
   }
-  if (server !== undefined) return fileServer(server, timeoutOf(options));
+  if (server !== undefined) return fileServer(server, securityOf(options), timeoutOf(options));
   const path = socket ?? process.env['COOPFS_SOCKET'];
   if (path === undefined || path === '') {
     const right = 'pass { socket } or { server }, or set COOPFS_SOCKET';

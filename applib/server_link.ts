@@ -6,7 +6,7 @@ import { isIPv4 } from 'node:net';
 import { decode, encode } from '../protocol/codec.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { channelOf, type Message } from '../protocol/messages.ts';
-import { RudpEndpoint, type RudpConnection } from '../rudp/index.ts';
+import { RudpEndpoint, RudpError, type RudpConnection, type Security } from '../rudp/index.ts';
 import type { Dial, Link, LinkEvents } from './link.ts';
 
 const LAST_PORT = 65_535;
@@ -26,8 +26,9 @@ export const parseAddress = (address: string): { host: string; port: number } =>
   return { host, port };
 };
 
-const bind = (ip: string, timeoutMs: number): Promise<RudpEndpoint> =>
+const bind = (ip: string, security: Security, timeoutMs: number): Promise<RudpEndpoint> =>
   RudpEndpoint.bind({
+    ...security,
     // A socket bound to the loopback interface reaches nothing else.
     host: ip.startsWith('127.') ? '127.0.0.1' : '0.0.0.0',
     // Any number of clients may run on one machine: each needs a name of its own.
@@ -105,18 +106,21 @@ const linkOver = (endpoint: RudpEndpoint, connection: RudpConnection): Link => {
  * Dials the file server at "host:port", for at most `timeoutMs`. Such a link keeps the process alive
  * until it is closed. Throws FsError EINVAL for what is no address.
  */
-export const fileServer = (address: string, timeoutMs: number): Dial => {
+export const fileServer = (address: string, security: Security, timeoutMs: number): Dial => {
   const { host, port } = parseAddress(address);
   return async (events) => {
     let endpoint: RudpEndpoint | undefined;
     try {
       const ip = isIPv4(host) ? host : (await lookup(host, { family: IPV4 })).address;
-      endpoint = await bind(ip, timeoutMs);
+      endpoint = await bind(ip, security, timeoutMs);
       const connection = await endpoint.connect(ip, port);
       void listen(endpoint, connection, address, events);
       return linkOver(endpoint, connection);
     } catch (error) {
       await endpoint?.close(0);
+      if (error instanceof RudpError && error.code === 'invalid') {
+        throw new FsError('EINVAL', error.message);
+      }
       throw new FsError('ECONNLOST', `no file server answers at ${address}: ${messageOf(error)}`);
     }
   };

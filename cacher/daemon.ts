@@ -10,6 +10,7 @@ import type { Member } from '../protocol/fields.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
 import { channelOf } from '../protocol/messages.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
+import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
 import { ApplicationSocket } from './application_socket.ts';
 import * as core from './cacher_core.ts';
@@ -23,6 +24,7 @@ export interface CacherConfig {
   readonly socket: string;
   readonly pages: number;
   readonly writebackIntervalMs: number;
+  readonly security: Security;
   readonly log: Logger;
 }
 
@@ -111,11 +113,12 @@ class Daemon implements CacherDaemon {
   }
 
   async #bind(): Promise<LinkSocket> {
-    const { node, listen } = this.#config;
+    const { node, security, listen } = this.#config;
     try {
       return await LinkSocket.bind({
         name: node,
         incarnation: this.#incarnation,
+        security,
         ...listen,
         onEvent: (event) => {
           this.#guard((cacher) => {
@@ -212,6 +215,10 @@ class Daemon implements CacherDaemon {
 
   #linkEvent(cacher: Cacher, event: PeerEvent): void {
     const now = performance.now();
+    if (event.type === 'stranger') {
+      this.#config.log.warn(`${event.address} is no member: ${event.reason}`);
+      return;
+    }
     // A peer that has dialled us before the server named it still has its life in its name.
     const peer = event.peer.split('#', 1)[0] as NodeId;
     // The file server is at the other end of the link that we dialled: nobody else speaks for it.

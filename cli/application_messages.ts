@@ -1,10 +1,11 @@
 /** What a run and its application processes, one a node, tell each other. */
 
+import type { KeySource } from './cluster_key.ts';
 import type { CommandRecord } from './command_record.ts';
 import type { Command } from './request_set.ts';
 
 /** Whom an application talks to: its node's cacher, or the file server directly. */
-export type Target = { readonly socket: string } | { readonly server: string };
+export type Target = { readonly socket: string } | ({ readonly server: string } & KeySource);
 
 export type ToApplication =
   | {

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { runs, withExamples } from './action.ts';
+import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
 import { createLog } from './log.ts';
 import { declareOptions, resolveOptions } from './options.ts';
@@ -10,6 +11,8 @@ const NAMES = [
   'node',
   'server',
   'listen',
+  'keyFile',
+  'insecure',
   'socket',
   'pages',
   'writebackInterval',
@@ -25,12 +28,16 @@ export const cacherCommand = (): Command => {
   );
   withExamples(command, [
     [
-      'coopfs cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /tmp/n1.sock',
+      'coopfs cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /tmp/n1.sock --key-file cluster.key',
       'joins the cluster as n1',
     ],
   ]);
   return runs(command, async () => {
     const options = resolveOptions(command, NAMES, ['node', 'server', 'listen', 'socket']);
+    const source = requireKeySource(keySourceOf(command, options));
+    const security = securityOf(source);
+    const log = createLog(options.node, options.logLevel);
+    warnOfKey(source, log);
     // Loaded here, so that the other commands start without it.
     const { startCacher } = await import('../cacher/daemon.ts');
     const cacher = await startCacher({
@@ -40,7 +47,8 @@ export const cacherCommand = (): Command => {
       socket: options.socket,
       pages: options.pages,
       writebackIntervalMs: options.writebackInterval,
-      log: createLog(options.node, options.logLevel),
+      security,
+      log,
     });
     announceReady();
     return untilStopped(cacher);

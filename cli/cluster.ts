@@ -1,13 +1,16 @@
 /** `coopfs cluster up|status|down|add`: a local cluster as background processes. */
 
+import { resolve as resolvePath } from 'node:path';
 import { Command } from 'commander';
 import { print, printError, runs, withExamples } from './action.ts';
 import {
   UNKNOWN_FILL,
+  clusterKeySource,
   clusterPaths,
   readClusterConfig,
   type ClusterConfig,
 } from './cluster_config.ts';
+import { keySourceOf } from './cluster_key.ts';
 import { bringDown } from './cluster_down.ts';
 import { clusterStatus, statusAsText } from './cluster_status.ts';
 import { addNodes, bringUp, type ClusterWish, type UpReport } from './cluster_up.ts';
@@ -22,6 +25,8 @@ const UP = [
   'cachers',
   'pages',
   'basePort',
+  'keyFile',
+  'insecure',
   'files',
   'blockSize',
   'blocksPerFile',
@@ -49,10 +54,25 @@ const remembered = (config: ClusterConfig): Partial<Record<OptionName, string>> 
   logLevel: config.logLevel,
 });
 
+/** True if the typed options would give the cluster another key. */
+const changesKey = (command: Command, dir: string, config: ClusterConfig): boolean => {
+  const has = clusterKeySource(clusterPaths(dir), config);
+  if (wasTyped(command, 'insecure')) return !('insecure' in has);
+  if (!wasTyped(command, 'keyFile')) return false;
+  const wished = resolvePath(String(command.getOptionValue('keyFile')));
+  return !('keyFile' in has) || has.keyFile !== wished;
+};
+
 /** A cluster keeps the options it was made with; a flag that says otherwise is not passed over. */
 const refuseChanges = (command: Command, dir: string): void => {
   const config = readClusterConfig(clusterPaths(dir));
   if (config === undefined) return;
+  if (changesKey(command, dir, config)) {
+    throw new UsageError(
+      `the cluster in ${dir} was made with another key, or without: leave the flag out (keys are ` +
+        'changed in the key file, see "coopfs key --help"), or use another folder',
+    );
+  }
   for (const [name, has] of Object.entries(remembered(config)) as [OptionName, string][]) {
     const wished: unknown = command.getOptionValue(name);
     if (!wasTyped(command, name) || wished === has) continue;
@@ -71,6 +91,7 @@ const tellUp = ({ config, paths, formatted, started, alreadyRunning }: UpReport)
   if (alreadyRunning.length > 0) print(`already running: ${alreadyRunning.join(', ')}`);
   if (started.length > 0) print(`started: ${started.join(', ')}`);
   const server = formatHostPort({ host: config.host, port: config.serverPort });
+  if (config.insecure === true) print('--insecure: nothing is encrypted; for benchmarks only');
   print(`the file server is at ${server}, sockets and pid files are in ${paths.run}`);
 };
 
@@ -90,6 +111,7 @@ const upCommand = (): Command => {
       cachers: options.cachers,
       pages: options.pages,
       basePort: options.basePort,
+      key: keySourceOf(command, options),
       geometry: geometryOf(options),
       fill: options.fill,
       serverPages: options.serverPages,

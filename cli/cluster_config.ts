@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { NodeId } from '../protocol/ids.ts';
+import type { KeySource } from './cluster_key.ts';
 import { UsageError } from './exit_status.ts';
 import * as value from './option_values.ts';
 
@@ -25,6 +26,9 @@ const schema = z
     writebackIntervalMs: z.number().positive(),
     logLevel: value.logLevel,
     basePort: port.optional(),
+    /** Absolute; where it is missing, cluster.key in the folder. */
+    keyFile: z.string().min(1).optional(),
+    insecure: z.boolean().optional(),
     geometry: z
       .object({ files: positive, blockSizeBytes: positive, blocksPerFile: positive })
       .readonly(),
@@ -45,6 +49,7 @@ export const clusterPaths = (dir: string) => {
     root,
     disk: join(root, 'disk.img'),
     config: join(root, 'cluster.json'),
+    key: join(root, 'cluster.key'),
     run: join(root, 'run'),
     logs: join(root, 'log'),
     lock: join(root, 'run', 'cluster.lock'),
@@ -55,6 +60,10 @@ export const clusterPaths = (dir: string) => {
 };
 
 export type ClusterPaths = ReturnType<typeof clusterPaths>;
+
+/** Where the key of the cluster is, if it has one. */
+export const clusterKeySource = (paths: ClusterPaths, config: ClusterConfig): KeySource =>
+  config.insecure === true ? { insecure: true } : { keyFile: config.keyFile ?? paths.key };
 
 /** @throws UsageError if a node's socket would have a path that no socket can have. */
 export const checkSocketPaths = (paths: ClusterPaths, nodes: readonly NodeConfig[]): void => {

@@ -1,10 +1,20 @@
 /** The daemons of a local cluster as the command lines that start them. Pure. */
 
-import type { ClusterConfig, ClusterPaths, NodeConfig } from './cluster_config.ts';
+import {
+  clusterKeySource,
+  type ClusterConfig,
+  type ClusterPaths,
+  type NodeConfig,
+} from './cluster_config.ts';
 import type { DaemonCommand } from './daemon_process.ts';
 import { formatDuration, formatHostPort } from './option_values.ts';
-import { flagFor } from './options.ts';
+import { bareFlag, flagFor } from './options.ts';
 import { SERVER } from '../protocol/ids.ts';
+
+const keyFlags = (paths: ClusterPaths, config: ClusterConfig): string[] => {
+  const source = clusterKeySource(paths, config);
+  return 'insecure' in source ? [bareFlag('insecure')] : flagFor('keyFile', source.keyFile);
+};
 
 export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): DaemonCommand => ({
   name: SERVER,
@@ -14,6 +24,7 @@ export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): Daemo
     'server',
     ...flagFor('disk', paths.disk),
     ...flagFor('listen', formatHostPort({ host: config.host, port: config.serverPort })),
+    ...keyFlags(paths, config),
     ...flagFor('serverPages', config.serverPages),
     ...flagFor('openPolicy', config.openPolicy),
     ...flagFor('heartbeat', formatDuration(config.heartbeatMs)),
@@ -35,6 +46,7 @@ export const cacherCommand = (
     ...flagFor('server', formatHostPort({ host: config.host, port: config.serverPort })),
     ...flagFor('listen', formatHostPort({ host: config.host, port: node.port })),
     ...flagFor('socket', paths.socket(node.name)),
+    ...keyFlags(paths, config),
     ...flagFor('pages', node.pages),
     ...flagFor('writebackInterval', formatDuration(config.writebackIntervalMs)),
     ...flagFor('logLevel', config.logLevel),

@@ -3,7 +3,7 @@
 import { connect } from '../applib/index.ts';
 import { messageOf } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
-import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { formatHostPort } from './option_values.ts';
 import { readProcessFile } from './process_file.ts';
 import { textTable } from './text_table.ts';
@@ -57,7 +57,7 @@ export const clusterStatus = async (dir: string): Promise<ClusterStatus> => {
   const config = requireClusterConfig(paths);
   const server = formatHostPort({ host: config.host, port: config.serverPort });
   const targets = [
-    { name: SERVER, address: server, target: { server } },
+    { name: SERVER, address: server, target: { server, ...clusterKeySource(paths, config) } },
     ...config.nodes.map(({ name, port }) => ({
       name,
       address: formatHostPort({ host: config.host, port }),

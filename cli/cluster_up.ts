@@ -1,13 +1,16 @@
 /** Does I/O: brings a local cluster up, whole or what is missing of it, and adds nodes to it. */
 
 import { existsSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { FsError } from '../protocol/errors.ts';
 import { SERVER, type Geometry, type NodeId } from '../protocol/ids.ts';
 import { checkImage, formatImage } from '../fileserver/disk/image_file.ts';
+import { createKeyFile } from '../rudp/key_file.ts';
 import {
   PATTERN_FILL,
   UNKNOWN_FILL,
   checkSocketPaths,
+  clusterKeySource,
   clusterPaths,
   freeNodeNames,
   makeClusterFolders,
@@ -19,6 +22,7 @@ import {
   type NodeConfig,
 } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
+import { securityOf, type KeySource } from './cluster_key.ts';
 import { startDaemon, stopDaemon, type DaemonCommand } from './daemon_process.ts';
 import { UsageError } from './exit_status.ts';
 import { freePorts, isFreePort } from './free_ports.ts';
@@ -32,6 +36,8 @@ export interface ClusterWish {
   readonly cachers: number;
   readonly pages: number;
   readonly basePort: number | undefined;
+  /** Undefined: a key file in the folder, made if it is not there. */
+  readonly key: KeySource | undefined;
   readonly geometry: Geometry;
   readonly fill: string | undefined;
   readonly serverPages: number;
@@ -83,6 +89,19 @@ const portsFor = async (
   );
 };
 
+/** Daemons are started from anywhere, so the path must be whole. */
+const rememberedKey = (key: KeySource | undefined): Partial<ClusterConfig> => {
+  if (key === undefined) return {};
+  return 'insecure' in key ? key : { keyFile: resolve(key.keyFile) };
+};
+
+/** The cluster's own key file, made if it is not there; one from elsewhere has to be. */
+const provideKey = (paths: ClusterPaths, config: ClusterConfig): void => {
+  if (config.insecure === true) return;
+  if (config.keyFile === undefined && !existsSync(paths.key)) createKeyFile(paths.key);
+  securityOf(clusterKeySource(paths, config));
+};
+
 const newConfig = async (
   wish: ClusterWish,
   disk: string,
@@ -99,6 +118,7 @@ const newConfig = async (
     writebackIntervalMs: wish.writebackIntervalMs,
     logLevel: wish.logLevel,
     basePort: wish.basePort,
+    ...rememberedKey(wish.key),
     geometry: (diskExists ? (await checkImage(disk)).geometry : undefined) ?? wish.geometry,
     fill: diskExists ? UNKNOWN_FILL : (wish.fill ?? PATTERN_FILL),
     nodes: names.map((name, index) => ({ name, port: ports[index] ?? 0, pages: wish.pages })),
@@ -201,6 +221,7 @@ export const bringUp = async (
     const asWished = remembered ?? (await newConfig(wish, paths.disk, diskExists));
     const config = await withUsablePorts(paths, asWished);
     try {
+      provideKey(paths, config);
       if (!diskExists) await formatDisk(paths, config);
       writeClusterConfig(paths, config);
       const names = config.nodes.map(({ name }) => name);

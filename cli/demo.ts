@@ -13,7 +13,9 @@ import {
   summarise,
   type RunSummary,
 } from './call_summary.ts';
-import { clusterPaths, readClusterConfig, type ClusterConfig } from './cluster_config.ts';
+import type { Target } from './application_messages.ts';
+import { clusterKeySource, clusterPaths, readClusterConfig } from './cluster_config.ts';
+import { keySourceOf, type KeySource } from './cluster_key.ts';
 import { bringDown } from './cluster_down.ts';
 import { bringUp, type ClusterWish, type UpReport } from './cluster_up.ts';
 import { recordAsText, type CommandRecord } from './command_record.ts';
@@ -25,14 +27,16 @@ import { geometryInWords } from './format.ts';
 import { initialContents } from './initial_contents.ts';
 import { untilInterrupted } from './interruption.ts';
 import { formatHostPort } from './option_values.ts';
+import { declareOptions, resolveOptions } from './options.ts';
 import { parseRequestSet } from './request_set.ts';
 import { filesNamed, outcomeLine, statusOfRun } from './run.ts';
 import { runSets, type NodeSet } from './run_sets.ts';
 
-const WISH: ClusterWish = {
+const wishOf = (key: KeySource | undefined): ClusterWish => ({
   cachers: DEMO_NODES.length,
   pages: 32,
   basePort: undefined,
+  key,
   geometry: { files: 256, blockSizeBytes: 128, blocksPerFile: 8 },
   fill: undefined,
   serverPages: 128,
@@ -40,7 +44,7 @@ const WISH: ClusterWish = {
   heartbeatMs: 100,
   writebackIntervalMs: 30_000,
   logLevel: 'info',
-};
+});
 
 interface Part {
   readonly summary: RunSummary;
@@ -53,13 +57,16 @@ const commandsOf = (node: DemoNode): NodeSet['commands'] => {
   return set.commands;
 };
 
-const serverOf = ({ host, serverPort }: ClusterConfig): string =>
-  formatHostPort({ host, port: serverPort });
+/** The file server as applications without a cacher reach it. */
+const serverOf = ({ config, paths }: UpReport): Target => ({
+  server: formatHostPort({ host: config.host, port: config.serverPort }),
+  ...clusterKeySource(paths, config),
+});
 
 /** Runs the four sets on a cluster that is up, prints what came of it, and judges it. */
 const runDemoSets = async (
   targets: (node: DemoNode) => NodeSet['target'],
-  { config }: UpReport,
+  up: UpReport,
   onRecord: (record: CommandRecord) => void,
   signal: AbortSignal,
 ): Promise<Part> => {
@@ -68,8 +75,7 @@ const runDemoSets = async (
     target: targets(node),
     commands: commandsOf(node),
   }));
-  const reference = { server: serverOf(config) };
-  const initial = await initialContents(filesNamed(sets), reference, config.fill);
+  const initial = await initialContents(filesNamed(sets), serverOf(up), up.config.fill);
   const outcome = await runSets(sets, onRecord, signal);
   signal.throwIfAborted();
   const consistency = judgeHistory(outcome.records, initial);
@@ -79,13 +85,13 @@ const runDemoSets = async (
   return { summary, status: statusOfRun(outcome, consistency.status) };
 };
 
-const withCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
-  const up = await bringUp(dir, WISH, signal);
+const withCachers = async (dir: string, wish: ClusterWish, signal: AbortSignal): Promise<Part> => {
+  const up = await bringUp(dir, wish, signal);
   signal.throwIfAborted();
   const { config, paths } = up;
   print(
     `disk: ${geometryInWords(config.geometry)}`,
-    `up: ${up.started.join(', ')}; each node has memory for ${WISH.pages} pages`,
+    `up: ${up.started.join(', ')}; each node has memory for ${wish.pages} pages`,
     '',
     'Four request sets at the same time, one application process a node:',
     '',
@@ -100,11 +106,15 @@ const withCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
   return durability.safe ? part : { ...part, status: part.status || EXIT.failed };
 };
 
-const withoutCachers = async (dir: string, signal: AbortSignal): Promise<Part> => {
-  const up = await bringUp(dir, { ...WISH, cachers: 0 }, signal);
+const withoutCachers = async (
+  dir: string,
+  wish: ClusterWish,
+  signal: AbortSignal,
+): Promise<Part> => {
+  const up = await bringUp(dir, { ...wish, cachers: 0 }, signal);
   signal.throwIfAborted();
   print('', 'The same sets without caching daemons (direct mode), on a new disk:');
-  const target = () => ({ server: serverOf(up.config) });
+  const target = () => serverOf(up);
   return runDemoSets(target, up, () => undefined, signal);
 };
 
@@ -116,14 +126,14 @@ const takeDown = async (dir: string): Promise<ExitStatus> => {
   return killed.length > 0 ? EXIT.failed : EXIT.ok;
 };
 
-const demo = async (signal: AbortSignal): Promise<ExitStatus> => {
+const demo = async (wish: ClusterWish, signal: AbortSignal): Promise<ExitStatus> => {
   const root = mkdtempSync(join(tmpdir(), 'coopfs-demo-'));
   const [cachedDir, directDir] = [join(root, 'cached'), join(root, 'direct')];
   let status: ExitStatus = EXIT.ok;
   try {
-    const cached = await withCachers(cachedDir, signal);
+    const cached = await withCachers(cachedDir, wish, signal);
     status = await takeDown(cachedDir);
-    const direct = await withoutCachers(directDir, signal);
+    const direct = await withoutCachers(directDir, wish, signal);
     print('', 'With caching daemons, and without:', '');
     print(...sideBySide(cached.summary, direct.summary), '');
     print(cooperationSentence(cached.summary, direct.summary));
@@ -138,9 +148,16 @@ const demo = async (signal: AbortSignal): Promise<ExitStatus> => {
 };
 
 export const demoCommand = (): Command => {
-  const command = new Command('demo').description(
-    'a file server and four caching nodes run request sets, then all is stopped and removed',
+  const names = ['keyFile', 'insecure'] as const;
+  const command = declareOptions(
+    new Command('demo').description(
+      'a file server and four caching nodes run request sets, then all is stopped and removed',
+    ),
+    names,
   );
   withExamples(command, [['coopfs demo', 'takes some seconds; the exit status is that of "run"']]);
-  return runs(command, () => untilInterrupted(demo));
+  return runs(command, () => {
+    const wish = wishOf(keySourceOf(command, resolveOptions(command, names)));
+    return untilInterrupted((signal) => demo(wish, signal));
+  });
 };

@@ -134,6 +134,26 @@ export const OPTIONS = {
     env: 'COOPFS_WRITEBACK_INTERVAL',
     fallback: '30s',
   },
+  keyFile: {
+    flags: '--key-file <file>',
+    about: 'the key of the cluster, one a line: the first is used, all are accepted',
+    value: value.filePath,
+    right: 'the path of a key file',
+    env: 'COOPFS_KEY_FILE',
+  },
+  insecure: {
+    flags: '--insecure',
+    about: 'encrypt nothing and let everybody in; for benchmarks only',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  out: {
+    flags: '--out <file>',
+    about: 'the key file to make (default: the key goes to standard output)',
+    value: value.filePath,
+    right: 'the path of a file',
+  },
   logLevel: {
     flags: '--log-level <level>',
     about: `what is logged: ${value.LOG_LEVELS.join(', ')}`,
@@ -256,6 +276,9 @@ export const resolveOptions = <N extends OptionName, R extends N = never>(
 /** True if the option was typed, rather than taken from the environment or left to its default. */
 export const wasTyped = (command: Command, name: OptionName): boolean =>
   command.getOptionValueSource(name) === 'cli';
+
+/** An option without a value as it is typed. */
+export const bareFlag = (name: OptionName): string => flagOf(OPTIONS[name]);
 
 /** The resolved option as it would be typed, to hand it on to another process. */
 export const flagFor = (name: OptionName, text: string | number): string[] => [

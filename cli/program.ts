@@ -9,6 +9,7 @@ import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
 import { formatCommand } from './format.ts';
 import { fsckCommand } from './fsck.ts';
+import { keyCommand } from './key.ts';
 import { runCommand } from './run.ts';
 import { serverCommand } from './server.ts';
 import { whereCommand } from './where.ts';
@@ -42,6 +43,7 @@ export const createProgram = (): Command => {
     .addCommand(whereCommand())
     .addCommand(formatCommand())
     .addCommand(fsckCommand())
+    .addCommand(keyCommand())
     .addCommand(serverCommand())
     .addCommand(cacherCommand())
     .addCommand(applicationCommand(), { hidden: true });

@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { print, printError, runs, withExamples } from './action.ts';
 import { callTable, readsLine, summarise } from './call_summary.ts';
+import { keySourceOf } from './cluster_key.ts';
 import { recordAsJson, recordAsText, type CommandRecord } from './command_record.ts';
 import { judgeHistory } from './consistency.ts';
 import { EXIT, type ExitStatus } from './exit_status.ts';
@@ -13,7 +14,7 @@ import { placeOf, planRun, type RunPlan } from './run_arguments.ts';
 import { runSets, type RunOutcome } from './run_sets.ts';
 import { counted } from './text_table.ts';
 
-const NAMES = ['dir', 'socket', 'direct', 'check', 'json'] as const;
+const NAMES = ['dir', 'socket', 'direct', 'keyFile', 'insecure', 'check', 'json'] as const;
 
 /** The numbers of all files that the sets name. */
 export const filesNamed = (sets: RunPlan['sets']): number[] => [
@@ -68,11 +69,15 @@ export const runCommand = (): Command => {
   withExamples(command, [
     ['coopfs run --dir /tmp/c --check n1=a.txt n2=b.txt', 'on two nodes of the cluster in /tmp/c'],
     ['echo "open 7 0" | coopfs run --socket /tmp/c/run/n1.sock /dev/stdin', 'on one node'],
-    ['coopfs run --direct 127.0.0.1:7000 --json n1=a.txt', 'without caching daemons'],
+    [
+      'coopfs run --direct 127.0.0.1:7000 --key-file cluster.key --json n1=a.txt',
+      'without caching daemons',
+    ],
   ]);
   return runs(command, async (args) => {
     const options = resolveOptions(command, NAMES);
-    const plan = await planRun(placeOf(options, wasTyped(command, 'socket')), args);
+    const key = keySourceOf(command, options);
+    const plan = await planRun(placeOf(options, wasTyped(command, 'socket'), key), args);
     const { target, fill } = plan.reference;
     const initial = options.check
       ? await initialContents(filesNamed(plan.sets), target, fill)

@@ -5,7 +5,13 @@ import { text } from 'node:stream/consumers';
 import { messageOf } from '../protocol/errors.ts';
 import { isNodeName } from '../protocol/ids.ts';
 import type { Target } from './application_messages.ts';
-import { clusterPaths, requireClusterConfig, UNKNOWN_FILL } from './cluster_config.ts';
+import {
+  clusterKeySource,
+  clusterPaths,
+  requireClusterConfig,
+  UNKNOWN_FILL,
+} from './cluster_config.ts';
+import { requireKeySource, type KeySource } from './cluster_key.ts';
 import { UsageError } from './exit_status.ts';
 import { formatHostPort, type HostPort } from './option_values.ts';
 import { parseRequestSet, type Command } from './request_set.ts';
@@ -14,7 +20,7 @@ import type { NodeSet } from './run_sets.ts';
 /** Where applications connect, as the options of a command say it: exactly one of the three. */
 export type Place =
   | { readonly kind: 'dir'; readonly dir: string }
-  | { readonly kind: 'direct'; readonly server: HostPort }
+  | { readonly kind: 'direct'; readonly server: HostPort; readonly key: KeySource }
   | { readonly kind: 'socket'; readonly socket: string };
 
 export interface PlaceOptions {
@@ -25,9 +31,13 @@ export interface PlaceOptions {
 
 /**
  * The place that the options name. A socket from the environment gives way to --dir and --direct.
- * @throws UsageError if none or more than one is named.
+ * @throws UsageError if none or more than one is named, or there is no key for --direct.
  */
-export const placeOf = (options: PlaceOptions, socketWasTyped: boolean): Place => {
+export const placeOf = (
+  options: PlaceOptions,
+  socketWasTyped: boolean,
+  key: KeySource | undefined,
+): Place => {
   const { dir, direct, socket } = options;
   const typed = [dir, direct, socketWasTyped ? socket : undefined].filter(
     (one) => one !== undefined,
@@ -35,7 +45,9 @@ export const placeOf = (options: PlaceOptions, socketWasTyped: boolean): Place =
   if (typed.length > 1)
     throw new UsageError('--dir, --direct and --socket exclude one another: use one');
   if (dir !== undefined) return { kind: 'dir', dir };
-  if (direct !== undefined) return { kind: 'direct', server: direct };
+  if (direct !== undefined) {
+    return { kind: 'direct', server: direct, key: requireKeySource(key) };
+  }
   if (socket !== undefined) return { kind: 'socket', socket };
   throw new UsageError(
     'it is not said where: expected --dir DIR, --direct HOST:PORT, --socket PATH or COOPFS_SOCKET',
@@ -111,7 +123,7 @@ const planInDir = async (dir: string, assignments: readonly Assignment[]): Promi
       target: { socket: paths.socket(node as (typeof config.nodes)[number]['name']) },
       commands: commands[index] ?? [],
     })),
-    reference: { target: { server }, fill: config.fill },
+    reference: { target: { server, ...clusterKeySource(paths, config) }, fill: config.fill },
   };
 };
 
@@ -134,7 +146,7 @@ export const planRun = async (place: Place, args: readonly string[]): Promise<Ru
     return { sets: [{ node: 'app', target, commands }], reference: { target, fill: UNKNOWN_FILL } };
   }
   const assignments = parseAssignments(args);
-  const target = { server: formatHostPort(place.server) };
+  const target = { server: formatHostPort(place.server), ...place.key };
   const commands = await readSets(assignments.map(({ set }) => set));
   return {
     sets: assignments.map(({ node }, index) => ({ node, target, commands: commands[index] ?? [] })),

@@ -3,11 +3,21 @@
 import { Command } from 'commander';
 import { SERVER } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
+import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
 import { createLog } from './log.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
-const NAMES = ['disk', 'listen', 'serverPages', 'openPolicy', 'heartbeat', 'logLevel'] as const;
+const NAMES = [
+  'disk',
+  'listen',
+  'keyFile',
+  'insecure',
+  'serverPages',
+  'openPolicy',
+  'heartbeat',
+  'logLevel',
+] as const;
 
 export const serverCommand = (): Command => {
   const command = declareOptions(
@@ -15,11 +25,17 @@ export const serverCommand = (): Command => {
     NAMES,
   );
   withExamples(command, [
-    ['coopfs server --disk disk.img --listen 127.0.0.1:7000', 'serves the disk'],
-    ['COOPFS_DISK=disk.img COOPFS_LISTEN=127.0.0.1:7000 coopfs server', 'the same'],
+    [
+      'coopfs server --disk disk.img --listen 127.0.0.1:7000 --key-file cluster.key',
+      'serves the disk ("coopfs key --out cluster.key" makes the key)',
+    ],
   ]);
   return runs(command, async () => {
     const options = resolveOptions(command, NAMES, ['disk', 'listen']);
+    const source = requireKeySource(keySourceOf(command, options));
+    const security = securityOf(source);
+    const log = createLog(SERVER, options.logLevel);
+    warnOfKey(source, log);
     // Loaded here, so that the other commands start without it.
     const { startFileServer } = await import('../fileserver/daemon.ts');
     const server = await startFileServer({
@@ -28,7 +44,8 @@ export const serverCommand = (): Command => {
       openPolicy: options.openPolicy,
       heartbeatMs: options.heartbeat,
       cachePages: options.serverPages,
-      log: createLog(SERVER, options.logLevel),
+      security,
+      log,
     });
     announceReady();
     return untilStopped(server);

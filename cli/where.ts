@@ -4,13 +4,14 @@ import { Command } from 'commander';
 import { connect, formatVersion, type FileLocation } from '../applib/index.ts';
 import { print, runs, withExamples } from './action.ts';
 import type { Target } from './application_messages.ts';
-import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { keySourceOf } from './cluster_key.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { formatHostPort } from './option_values.ts';
 import { declareOptions, resolveOptions, wasTyped } from './options.ts';
 import { placeOf, type Place } from './run_arguments.ts';
 
-const NAMES = ['dir', 'direct', 'socket', 'json'] as const;
+const NAMES = ['dir', 'direct', 'socket', 'keyFile', 'insecure', 'json'] as const;
 
 /** A cluster's file server knows best; a socket asks it by way of its cacher. */
 const targetOf = (place: Place): Target => {
@@ -18,10 +19,12 @@ const targetOf = (place: Place): Target => {
     case 'socket':
       return { socket: place.socket };
     case 'direct':
-      return { server: formatHostPort(place.server) };
+      return { server: formatHostPort(place.server), ...place.key };
     case 'dir': {
-      const { host, serverPort } = requireClusterConfig(clusterPaths(place.dir));
-      return { server: formatHostPort({ host, port: serverPort }) };
+      const paths = clusterPaths(place.dir);
+      const config = requireClusterConfig(paths);
+      const server = formatHostPort({ host: config.host, port: config.serverPort });
+      return { server, ...clusterKeySource(paths, config) };
     }
   }
 };
@@ -56,12 +59,12 @@ export const whereCommand = (): Command => {
   );
   withExamples(command, [
     ['coopfs where 7 --dir /tmp/c', 'file 7 of the cluster in /tmp/c'],
-    ['coopfs where 7 --direct 127.0.0.1:7000 --json', 'for programs'],
+    ['coopfs where 7 --direct 127.0.0.1:7000 --key-file cluster.key --json', 'for programs'],
   ]);
   return runs(command, async (args) => {
     const options = resolveOptions(command, NAMES);
     const file = parseFile(args);
-    const place = placeOf(options, wasTyped(command, 'socket'));
+    const place = placeOf(options, wasTyped(command, 'socket'), keySourceOf(command, options));
     await using fs = await connect(targetOf(place));
     const location = await fs.where(file);
     if (options.json) print(JSON.stringify(location));

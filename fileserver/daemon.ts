@@ -7,6 +7,7 @@ import { FsError, messageOf } from '../protocol/errors.ts';
 import { SERVER, type OpenPolicy } from '../protocol/ids.ts';
 import { channelOf } from '../protocol/messages.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
+import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
 import { DiskCore, type DiskEvent } from './disk/disk_core.ts';
 import { ImageFile } from './disk/image_file.ts';
@@ -20,6 +21,7 @@ export interface FileServerConfig {
   readonly heartbeatMs: number;
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
+  readonly security: Security;
   readonly log: Logger;
 }
 
@@ -74,6 +76,7 @@ class Daemon implements FileServer {
       this.#socket = await LinkSocket.bind({
         name: SERVER,
         incarnation: Date.now(),
+        security: this.#config.security,
         host,
         port,
         onEvent: (event) => {
@@ -154,6 +157,9 @@ class Daemon implements FileServer {
     if (server === undefined) return;
     const now = performance.now();
     if (event.type === 'down') core.handleLinkDown(server, event.peer, now);
+    if (event.type === 'stranger') {
+      this.#config.log.warn(`${event.address} is no member: ${event.reason}`);
+    }
     if (event.type !== 'message') return;
     try {
       const message = decode(event.message);

@@ -5,13 +5,14 @@
 
 import { Connection, type ConnectionHandle, type ConnectionSink } from './connection.ts';
 import { ConnectionTable } from './connection_table.ts';
-import { createDial, followRetry, nextHello, readWelcome, type Dial } from './dial.ts';
+import { createDial, followRetry, readWelcome, type Dial } from './dial.ts';
+import { DialTable } from './dial_table.ts';
 import { readHello, writeWelcome } from './acceptance.ts';
 import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import type { EndpointEvent, Transmit } from './endpoint_event.ts';
 import { Fifo } from './fifo.ts';
-import { MAX_DATAGRAM_BYTES, VERSION } from './limits.ts';
-import type { Millis } from './millis.ts';
+import { MAX_DATAGRAM_BYTES, STRANGER_INTERVAL_MS, VERSION } from './limits.ts';
+import { NEVER, type Millis } from './millis.ts';
 import { resolveOptions, type EndpointOptions, type ResolvedOptions } from './options.ts';
 import {
   connectionIdOf,
@@ -38,8 +39,7 @@ export class Endpoint {
   };
   readonly #stateless: StatelessAnswers;
   readonly #table = new ConnectionTable();
-  readonly #dials = new Map<ConnectionHandle, Dial>();
-  readonly #dialsById = new Map<ConnectionId, Dial>();
+  readonly #dials = new DialTable();
   readonly #events = new Fifo<EndpointEvent>();
   /** Connections that may have something to send, in turn. */
   readonly #line = new Fifo<Connection>();
@@ -47,6 +47,7 @@ export class Endpoint {
   readonly #sink: ConnectionSink;
   #nextHandle = 1;
   #now: Millis = 0;
+  #strangerToldAt: Millis = Number.NEGATIVE_INFINITY;
 
   /** @throws RudpError 'invalid' for options out of their range. */
   constructor(options: EndpointOptions) {
@@ -76,8 +77,7 @@ export class Endpoint {
       throw new RudpError('refused', `all ${maxConnections} connections are in use`);
     }
     const dial = createDial(this.#takeHandle(), address, this.#newId(), this.options, now);
-    this.#dials.set(dial.handle, dial);
-    this.#dialsById.set(dial.localId, dial);
+    this.#dials.add(dial);
     return dial.handle;
   }
 
@@ -101,7 +101,7 @@ export class Endpoint {
   }
 
   #noConnection(handle: ConnectionHandle): RudpError {
-    return this.#dials.has(handle)
+    return this.#dials.byHandle(handle) !== undefined
       ? new RudpError('not-connected', `connection ${handle} is still in its handshake`)
       : new RudpError('closed', `connection ${handle} is closed`);
   }
@@ -111,7 +111,7 @@ export class Endpoint {
    * application's. Does nothing on a closed connection.
    */
   close(connection: ConnectionHandle, code: number, reason: string, now: Millis): void {
-    const dial = this.#dials.get(connection);
+    const dial = this.#dials.byHandle(connection);
     if (dial !== undefined) this.#endDial(dial, { code, reason });
     const found = this.#table.byHandle.get(connection);
     if (found === undefined) return;
@@ -141,9 +141,9 @@ export class Endpoint {
         this.#handleWelcome(from, datagram, id, now);
         break;
       case PACKET.retry: {
-        const dial = this.#dialsById.get(id);
-        if (dial?.address === from) followRetry(dial, datagram, now);
-        else this.#drop();
+        const dial = this.#dials.to(from, id);
+        if (dial === undefined) this.#drop();
+        else followRetry(dial, datagram, now);
         break;
       }
       case PACKET.refuse:
@@ -194,6 +194,7 @@ export class Endpoint {
     const peer = readHello(hello, handshake, this.options.clusterId);
     if (peer === undefined) {
       this.#drop();
+      this.#stranger(from, 'its hello is under none of our keys, or of another cluster', now);
       return;
     }
     if (!this.options.accept || this.#isFull()) {
@@ -222,14 +223,21 @@ export class Endpoint {
     this.#stateless.welcome(from, welcome);
   }
 
+  /** Strangers must not fill a log. */
+  #stranger(address: string, reason: string, now: Millis): void {
+    if (now - this.#strangerToldAt < STRANGER_INTERVAL_MS) return;
+    this.#strangerToldAt = now;
+    this.#events.push({ type: 'stranger', address, reason });
+  }
+
   #handleWelcome(from: string, datagram: Uint8Array, id: ConnectionId, now: Millis): void {
-    const dial = this.#dialsById.get(id);
-    const answer = dial?.address === from ? readWelcome(dial, datagram) : undefined;
+    const dial = this.#dials.to(from, id);
+    const answer = dial && readWelcome(dial, datagram);
     if (dial === undefined || answer === undefined) {
       this.#drop();
       return;
     }
-    this.#forgetDial(dial);
+    this.#dials.remove(dial);
     const seed = {
       handle: dial.handle,
       address: from,
@@ -248,17 +256,15 @@ export class Endpoint {
   }
 
   #handleRefuse(from: string, datagram: Uint8Array, id: ConnectionId): void {
-    const dial = this.#dialsById.get(id);
-    const code = dial?.address === from ? this.#stateless.readRefuse(datagram) : undefined;
+    const dial = this.#dials.to(from, id);
+    const code = dial && this.#stateless.readRefuse(datagram);
     if (dial === undefined || code === undefined) {
       this.#drop();
       return;
     }
-    const reason =
-      code === CLOSE.versionMismatch
-        ? `the peer speaks version ${datagram[PREFIX_BYTES + 1] ?? 0}, we speak ${VERSION}`
-        : 'the peer refused the connection';
-    this.#endDial(dial, { code, reason });
+    const theirs = `the peer speaks version ${datagram[PREFIX_BYTES + 1] ?? 0}, we speak ${VERSION}`;
+    const mismatch = code === CLOSE.versionMismatch;
+    this.#endDial(dial, { code, reason: mismatch ? theirs : 'the peer refused the connection' });
   }
 
   #handleReset(from: string, datagram: Uint8Array, remoteId: ConnectionId): void {
@@ -293,13 +299,8 @@ export class Endpoint {
   }
 
   #endDial(dial: Dial, by: CloseReason): void {
-    this.#forgetDial(dial);
+    this.#dials.remove(dial);
     this.#events.push({ type: 'closed', connection: dial.handle, ...by });
-  }
-
-  #forgetDial(dial: Dial): void {
-    this.#dials.delete(dial.handle);
-    this.#dialsById.delete(dial.localId);
   }
 
   #isFull(): boolean {
@@ -313,7 +314,8 @@ export class Endpoint {
   #newId(): ConnectionId {
     const { random } = this.options;
     let id = newConnectionId(random);
-    while (this.#table.byLocalId.has(id) || this.#dialsById.has(id)) id = newConnectionId(random);
+    while (this.#table.byLocalId.has(id) || this.#dials.hasLocalId(id))
+      id = newConnectionId(random);
     return id;
   }
 
@@ -334,9 +336,11 @@ export class Endpoint {
   /** Does what is due. */
   handleTimeout(now: Millis): void {
     this.#now = now;
-    for (const dial of [...this.#dials.values()]) {
-      if (dial.giveUpAt > now) continue;
-      const reason = `no answer from ${dial.address}`;
+    for (const dial of this.#dials.expired(now)) {
+      const { address, retriesFollowed } = dial;
+      const why = 'it gives out cookies, but does not answer to our key';
+      if (retriesFollowed > 0) this.#stranger(address, why, now);
+      const reason = `no answer from ${address}${retriesFollowed > 0 ? `: ${why}` : ''}`;
       this.#endDial(dial, { code: CLOSE.handshakeTimeout, reason });
     }
     for (const connection of [...this.#table.byLocalId.values()]) {
@@ -348,22 +352,19 @@ export class Endpoint {
 
   /** When `handleTimeout` and `pollTransmit` are to be called next; undefined if never. */
   nextTimeout(): Millis | undefined {
-    let next = Number.POSITIVE_INFINITY;
-    for (const dial of this.#dials.values()) next = Math.min(next, dial.nextHelloAt, dial.giveUpAt);
+    let next = this.#dials.nextTimeout();
     for (const connection of this.#table.byLocalId.values()) {
       next = Math.min(next, connection.nextTimeout());
     }
-    return next === Number.POSITIVE_INFINITY ? undefined : next;
+    return next === NEVER ? undefined : next;
   }
 
   /** The next datagram to send; undefined if there is none now. */
   pollTransmit(now: Millis): Transmit | undefined {
     const answer = this.#stateless.poll();
     if (answer !== undefined) return answer;
-    for (const dial of this.#dials.values()) {
-      const bytes = nextHello(dial, now);
-      if (bytes !== undefined) return { to: dial.address, bytes };
-    }
+    const hello = this.#dials.nextHello(now);
+    if (hello !== undefined) return hello;
     for (let connection = this.#line.shift(); connection; connection = this.#line.shift()) {
       const length = connection.buildPacket(this.#buffer, now);
       if (length > 0) {

@@ -27,6 +27,8 @@ export type EndpointEvent =
       readonly message: Uint8Array;
     }
   | { readonly type: 'drain'; readonly connection: ConnectionHandle }
+  /** Told once a second at most, however many there are. */
+  | { readonly type: 'stranger'; readonly address: string; readonly reason: string }
   | {
       readonly type: 'closed';
       readonly connection: ConnectionHandle;

@@ -1,6 +1,9 @@
 /** rudp: reliable messages over UDP. `RudpEndpoint` for applications, the pure parts for the rest. */
 
 export { createChecksumProtection } from './checksum_protection.ts';
+export { createNoiseProtection, type NoiseOptions } from './noise_protection.ts';
+export { createKeyFile, parseKeys, readKeyFile } from './key_file.ts';
+export type { Security } from './security.ts';
 export type { CongestionController, CongestionName } from './congestion.ts';
 export type { ConnectionHandle } from './connection.ts';
 export { Endpoint, type EndpointEvent, type Peer, type Transmit } from './endpoint.ts';

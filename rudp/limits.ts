@@ -60,6 +60,9 @@ export const RESETS_PER_SECOND = 100;
 /** Retries that one dial follows before it only listens to its timer. */
 export const MAX_RETRIES_FOLLOWED = 8;
 
+/** An event tells of peers without our key once in such a time at most. */
+export const STRANGER_INTERVAL_MS = 1000;
+
 /** How long a cookie is good for: this period and the one after it. */
 export const COOKIE_PERIOD_MS = 10_000;
 

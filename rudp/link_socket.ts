@@ -1,15 +1,16 @@
 /** I/O: the links of one named node to others, on a UDP socket of its own. */
 
-import { createChecksumProtection } from './checksum_protection.ts';
 import { Endpoint } from './endpoint.ts';
 import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
 import { createSecureRandom, LOOPBACK_DATAGRAM_BYTES } from './rudp_endpoint.ts';
+import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
 
 export interface LinkSocketOptions {
   readonly name: string;
   /** Differs in every life of the node; a later life has a higher one. */
   readonly incarnation: number;
+  readonly security: Security;
   readonly host: string;
   readonly port: number;
   readonly onEvent: (event: PeerEvent) => void;
@@ -22,14 +23,14 @@ export class LinkSocket {
   readonly links: PeerLinks;
   readonly #socket: SocketEndpoint<PeerEvent>;
 
-  /** @throws what binding the socket throws, EADDRINUSE for one. */
+  /** @throws RudpError 'invalid' for wrong keys; what binding the socket throws, EADDRINUSE for one. */
   static async bind(options: LinkSocketOptions): Promise<LinkSocket> {
-    const { name, incarnation, host, port, onEvent, onError } = options;
+    const { name, incarnation, security, host, port, onEvent, onError } = options;
     const endpoint = new Endpoint({
       name,
       incarnation,
       loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
-      protection: createChecksumProtection(),
+      protection: createProtection(security),
       random: createSecureRandom(),
     });
     const links = new PeerLinks(endpoint, name);

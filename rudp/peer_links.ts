@@ -41,7 +41,9 @@ export type PeerEvent =
       readonly channel: number;
       /** Belongs to the receiver. */
       readonly message: Uint8Array;
-    };
+    }
+  /** Somebody at `address` has none of our keys; told once a second at most. */
+  | { readonly type: 'stranger'; readonly address: string; readonly reason: string };
 
 const FIRST_REDIAL_MS: Millis = 50;
 const MAX_REDIAL_MS: Millis = 1000;
@@ -227,6 +229,9 @@ export class PeerLinks {
         break;
       }
       case 'drain':
+        break;
+      case 'stranger':
+        this.#events.push(event);
         break;
       case 'closed':
         this.#closed(event.connection, event.reason);

@@ -1,13 +1,13 @@
 /** I/O: rudp for applications that want nothing but reliable messages: bind, connect, accept. */
 
 import { randomBytes } from 'node:crypto';
-import { createChecksumProtection } from './checksum_protection.ts';
 import type { ConnectionHandle } from './connection.ts';
 import { Endpoint, type EndpointEvent } from './endpoint.ts';
 import { CLOSE, RudpError } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import type { EndpointOptions } from './options.ts';
 import { RudpConnection, type Driver } from './rudp_connection.ts';
+import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
 
 export interface BindOptions extends Omit<
@@ -18,8 +18,14 @@ export interface BindOptions extends Omit<
   readonly host?: string;
   /** Default 0: any free port. */
   readonly port?: number;
-  /** Both sides must have the same, an unsigned 32-bit number; default 0. */
-  readonly key?: number;
+  /** The key that both sides share: 32 bytes. Exactly one of `key`, `keys`, `insecure` is given. */
+  readonly key?: Uint8Array;
+  /** Several keys: the first is used, all are accepted. */
+  readonly keys?: readonly Uint8Array[];
+  /** Plain packets with a checksum, which keep nobody out: for benchmarks alone. */
+  readonly insecure?: boolean;
+  /** Somebody without one of our keys has tried to connect, or answered us; once a second at most. */
+  readonly onStranger?: (address: string, reason: string) => void;
 }
 
 /** Large datagrams cost little on the loopback interface, whose MTU is 64 KiB. */
@@ -28,6 +34,19 @@ export const LOOPBACK_DATAGRAM_BYTES = 32 * 1024;
 const RANDOM_BATCH = 64;
 /** Connections that wait for `accept`; a further one is closed. */
 const MAX_UNACCEPTED = 1024;
+
+const securityOf = (
+  key: Uint8Array | undefined,
+  keys: readonly Uint8Array[] | undefined,
+  insecure: boolean | undefined,
+): Security => {
+  const given = [key, keys, insecure === true ? insecure : undefined];
+  if (given.filter((each) => each !== undefined).length !== 1) {
+    throw new RudpError('invalid', 'give exactly one of key, keys and insecure: true');
+  }
+  if (insecure === true) return { insecure };
+  return { keys: key === undefined ? (keys ?? []) : [key] };
+};
 
 /** Unpredictable numbers in [0, 1), as connection ids need them. */
 export const createSecureRandom = (): (() => number) => {
@@ -52,20 +71,24 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
   >();
   readonly #accepted = new Fifo<RudpConnection>();
   readonly #acceptors = new Fifo<(connection: RudpConnection | undefined) => void>();
+  readonly #onStranger: (address: string, reason: string) => void;
   #closed = false;
 
   /** @throws RudpError 'invalid', or what binding the socket throws. */
-  static async bind(options: BindOptions = {}): Promise<RudpEndpoint> {
-    const { host, port, key, ...rest } = options;
-    const self = new RudpEndpoint({
-      name: '',
-      incarnation: Date.now(),
-      loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
-      ...rest,
-      protection: createChecksumProtection(key),
-      random: createSecureRandom(),
-      credit: 'release',
-    });
+  static async bind(options: BindOptions): Promise<RudpEndpoint> {
+    const { host, port, key, keys, insecure, onStranger, ...rest } = options;
+    const self = new RudpEndpoint(
+      {
+        name: '',
+        incarnation: Date.now(),
+        loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+        ...rest,
+        protection: createProtection(securityOf(key, keys, insecure)),
+        random: createSecureRandom(),
+        credit: 'release',
+      },
+      onStranger,
+    );
     self.#socket = await SocketEndpoint.bind(self.endpoint, {
       ...(host === undefined ? {} : { host }),
       ...(port === undefined ? {} : { port }),
@@ -76,8 +99,9 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
     return self;
   }
 
-  private constructor(options: EndpointOptions) {
+  private constructor(options: EndpointOptions, onStranger: BindOptions['onStranger']) {
     this.endpoint = new Endpoint(options);
+    this.#onStranger = onStranger ?? (() => undefined);
   }
 
   get address(): string {
@@ -132,6 +156,9 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
         break;
       case 'drain':
         this.#connections.get(event.connection)?.drain();
+        break;
+      case 'stranger':
+        this.#onStranger(event.address, event.reason);
         break;
       case 'closed': {
         const { code, reason } = event;

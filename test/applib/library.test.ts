@@ -189,9 +189,13 @@ describe('the application library over a unix socket', () => {
     const longest = `/${'x'.repeat(SOCKET_PATH_LIMIT_BYTES - 1)}`;
     const cases = [
       { socket: daemon.path, server: '127.0.0.1:1' },
-      { server: 'nowhere' },
-      { server: '127.0.0.1:0' },
-      { server: '127.0.0.1:65536' },
+      { server: 'nowhere', insecure: true },
+      { server: '127.0.0.1:0', insecure: true },
+      { server: '127.0.0.1:65536', insecure: true },
+      { server: '127.0.0.1:1' },
+      { server: '127.0.0.1:1', keyFile: '/nowhere/cluster.key' },
+      { server: '127.0.0.1:1', key: new Uint8Array(31) },
+      { server: '127.0.0.1:1', key: new Uint8Array(32), insecure: true },
       { socket: `${longest}x` },
       { socket: daemon.path, connectTimeoutMs: 0 },
       { socket: daemon.path, connectTimeoutMs: CONNECT_TIMEOUT_LIMIT_MS + 1 },

@@ -7,6 +7,8 @@ import type { FileNumber } from '../../protocol/ids.ts';
 import { RudpEndpoint, type RudpConnection } from '../../rudp/index.ts';
 import { honest } from './fake_daemon.ts';
 
+const KEY = new Uint8Array(32).fill(5);
+
 const codeOf = async (promise: Promise<unknown>): Promise<string> => {
   try {
     await promise;
@@ -35,7 +37,7 @@ describe('the application library straight to the file server', () => {
   beforeEach(async () => {
     channels = new Set();
     clients = [];
-    endpoint = await RudpEndpoint.bind({ name: 'server' });
+    endpoint = await RudpEndpoint.bind({ name: 'server', key: KEY });
     void (async () => {
       for await (const connection of endpoint) void serve(connection);
     })();
@@ -46,7 +48,7 @@ describe('the application library straight to the file server', () => {
   });
 
   it('opens, writes and reads, each file on its own channel', async () => {
-    await using fs = await connect({ server: `127.0.0.1:${endpoint.port}` });
+    await using fs = await connect({ server: `127.0.0.1:${endpoint.port}`, key: KEY });
     const file = await fs.open(7, 'w');
     expect(await file.write('over rudp')).to.equal(9);
     await file.close();
@@ -56,7 +58,7 @@ describe('the application library straight to the file server', () => {
   });
 
   it('fails what waits when the server goes, and opens anew when it is back', async () => {
-    await using fs = await connect({ server: `localhost:${endpoint.port}` });
+    await using fs = await connect({ server: `localhost:${endpoint.port}`, key: KEY });
     const file = await fs.open(1, 'r');
     await Promise.all(clients.map((client) => client.close(0, 'gone', 0)));
     expect(await codeOf(file.read(1))).to.equal('ECONNLOST');
@@ -67,7 +69,9 @@ describe('the application library straight to the file server', () => {
   it('gives up where no server answers', async () => {
     const { port } = endpoint;
     await endpoint.close(0);
-    const code = await codeOf(connect({ server: `127.0.0.1:${port}`, connectTimeoutMs: 50 }));
+    const code = await codeOf(
+      connect({ server: `127.0.0.1:${port}`, key: KEY, connectTimeoutMs: 50 }),
+    );
     expect(['ECONNLOST', 'ETIMEDOUT']).to.include(code);
   });
 });

@@ -119,7 +119,11 @@ describe('a local cluster', function () {
       serverPort: number;
     };
     const set = setAt('a', 'open 1 1\nwrite 1 abc\nclose 1\nopen 1 0\nread 1 3\nexpect abc\n');
-    const run = await coopfs(['run', '--direct', `${host}:${serverPort}`, '--check', set]);
+    const run = await coopfs([
+      'run',
+      ...['--direct', `${host}:${serverPort}`, '--key-file', join(dir, 'cluster.key')],
+      ...['--check', set],
+    ]);
     expect(run.status).to.equal(0);
     expect(run.out).to.match(/write 1 .* "abc" on disk$/m);
   });

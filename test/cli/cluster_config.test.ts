@@ -81,13 +81,21 @@ describe('the daemons of a cluster', () => {
   it('are started with everything said by flags', () => {
     const paths = clusterPaths('/c');
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
-      'server --disk /c/disk.img --listen 127.0.0.1:7000 --server-pages 128 --open-policy wait' +
-        ' --heartbeat 100ms --log-level info',
+      'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
+        ' --server-pages 128 --open-policy wait --heartbeat 100ms --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +
-        ' --pages 32 --writeback-interval 1500ms --log-level info',
+        ' --key-file /c/cluster.key --pages 32 --writeback-interval 1500ms --log-level info',
     );
+  });
+
+  it('get the key file of the cluster, wherever it is, or none', () => {
+    const paths = clusterPaths('/c');
+    const elsewhere = { ...config, keyFile: '/etc/k' };
+    expect(serverCommand(paths, elsewhere).args.join(' ')).to.include(' --key-file /etc/k ');
+    const { args } = cacherCommand(paths, { ...config, insecure: true }, node);
+    expect(args).to.include('--insecure').and.not.include('--key-file');
   });
 });
 

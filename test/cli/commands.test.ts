@@ -20,7 +20,7 @@ describe('the coopfs command', function () {
   it('prints help with examples, for itself and for each subcommand', async () => {
     const { status, out } = await coopfs(['--help']);
     expect(status).to.equal(0);
-    const names = ['format', 'fsck', 'server', 'cacher', 'cluster', 'run', 'where', 'demo'];
+    const names = ['format', 'fsck', 'server', 'cacher', 'cluster', 'run', 'where', 'demo', 'key'];
     for (const name of names) expect(out).to.match(new RegExp(`^ {2}${name}\\b`, 'm'));
     expect(out).to.not.match(/^ {2}application/m);
     const helps = await Promise.all([
@@ -100,9 +100,10 @@ describe('the coopfs command', function () {
 
   it('executes nothing when any line of any set is malformed', async () => {
     const set = 'open 7 0\nread 7\n';
-    const { status, out, err } = await coopfs(['run', '--direct', '127.0.0.1:9', 'n1=/dev/stdin'], {
-      stdin: set,
-    });
+    const { status, out, err } = await coopfs(
+      ['run', '--direct', '127.0.0.1:9', '--insecure', 'n1=/dev/stdin'],
+      { stdin: set },
+    );
     expect(status).to.equal(2);
     expect(out).to.equal('');
     expect(err).to.match(/\/dev\/stdin:2: .*expected read <filenum> <num of bytes>/);

@@ -16,9 +16,13 @@ describe('server and cacher', function () {
   let port = 0;
   const at = (name: string): string => join(folder, name);
   const server = (...args: string[]): Promise<Ended> =>
-    coopfs(['server', '--listen', `${HOST}:0`, ...args]);
+    coopfs(['server', '--listen', `${HOST}:0`, '--key-file', at('cluster.key'), ...args]);
   const cacher = (...args: string[]): Promise<Ended> =>
-    coopfs(['cacher', '--server', `${HOST}:${port}`, '--listen', `${HOST}:0`, ...args]);
+    coopfs([
+      'cacher',
+      ...['--server', `${HOST}:${port}`, '--listen', `${HOST}:0`],
+      ...['--key-file', at('cluster.key'), ...args],
+    ]);
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'coopfs-test-'));
@@ -53,6 +57,28 @@ describe('server and cacher', function () {
     writeFileSync(at('empty.img'), '');
     expectRefusal(await server('--disk', at('empty.img')), /^coopfs server: /);
     await expectAllUp();
+  });
+
+  it('refuse to start without a key, and say how to make one', async () => {
+    const disk = ['--disk', at('none.img'), '--listen', `${HOST}:0`];
+    const socket = ['--node', 'n9', '--socket', at('n9.sock')];
+    const addresses = ['--server', `${HOST}:${port}`, '--listen', `${HOST}:0`];
+    for (const args of [
+      ['server', ...disk],
+      ['cacher', ...addresses, ...socket],
+    ]) {
+      const { status, err } = await coopfs(args);
+      expect(err).to.include('there is no cluster key').and.include('coopfs key --out cluster.key');
+      expect(status).to.equal(2);
+    }
+    const both = await server('--disk', at('none.img'), '--insecure');
+    expect(both.err).to.include('--key-file and --insecure exclude one another');
+    writeFileSync(at('text.key'), 'open sesame\n');
+    const wrong = await server('--disk', at('none.img'), '--key-file', at('text.key'));
+    expect(wrong.err)
+      .to.match(/text\.key, line 1 is no key/)
+      .and.not.include('sesame');
+    expect(wrong.status).to.equal(2);
   });
 
   it('refuse a port that is in use', async () => {

@@ -12,20 +12,32 @@ describe('placeOf', () => {
   const nowhere = { dir: undefined, direct: undefined, socket: undefined };
 
   it('needs exactly one place', () => {
-    expect(placeOf({ ...nowhere, dir: 'd' }, false)).to.deep.equal({ kind: 'dir', dir: 'd' });
-    expect(() => placeOf(nowhere, false)).to.throw(UsageError, 'COOPFS_SOCKET');
-    expect(() => placeOf({ ...nowhere, dir: 'd', socket: 's' }, true)).to.throw(
+    expect(placeOf({ ...nowhere, dir: 'd' }, false, undefined)).to.deep.equal({
+      kind: 'dir',
+      dir: 'd',
+    });
+    expect(() => placeOf(nowhere, false, undefined)).to.throw(UsageError, 'COOPFS_SOCKET');
+    expect(() => placeOf({ ...nowhere, dir: 'd', socket: 's' }, true, undefined)).to.throw(
       UsageError,
       'use one',
     );
   });
 
   it('lets a typed place go before a socket from the environment', () => {
-    expect(placeOf({ ...nowhere, dir: 'd', socket: 's' }, false)).to.include({ kind: 'dir' });
-    expect(placeOf({ ...nowhere, socket: 's' }, false)).to.deep.equal({
+    expect(placeOf({ ...nowhere, dir: 'd', socket: 's' }, false, undefined)).to.include({
+      kind: 'dir',
+    });
+    expect(placeOf({ ...nowhere, socket: 's' }, false, undefined)).to.deep.equal({
       kind: 'socket',
       socket: 's',
     });
+  });
+
+  it('needs a key for the file server itself, and says how to make one', () => {
+    const options = { ...nowhere, direct: { host: 'h', port: 1 } };
+    expect(() => placeOf(options, false, undefined)).to.throw(UsageError, 'coopfs key --out');
+    const key = { keyFile: 'k' };
+    expect(placeOf(options, false, key)).to.deep.include({ kind: 'direct', key });
   });
 });
 
@@ -44,7 +56,8 @@ describe('parseAssignments', () => {
 
 describe('planRun', () => {
   let folder = '';
-  const direct = { kind: 'direct', server: { host: '127.0.0.1', port: 7000 } } as const;
+  const key = { keyFile: 'cluster.key' };
+  const direct = { kind: 'direct', server: { host: '127.0.0.1', port: 7000 }, key } as const;
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'coopfs-test-'));
@@ -61,8 +74,8 @@ describe('planRun', () => {
     const { sets } = await planRun(direct, args);
     expect(sets.map(({ node, target, commands }) => [node, target, commands.length])).to.deep.equal(
       [
-        ['a', { server: '127.0.0.1:7000' }, 1],
-        ['b', { server: '127.0.0.1:7000' }, 1],
+        ['a', { server: '127.0.0.1:7000', keyFile: 'cluster.key' }, 1],
+        ['b', { server: '127.0.0.1:7000', keyFile: 'cluster.key' }, 1],
       ],
     );
   });

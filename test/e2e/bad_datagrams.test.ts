@@ -9,7 +9,7 @@ import type { Message, MessageType } from '../../protocol/messages.ts';
 import { RudpEndpoint, type RudpConnection } from '../../rudp/index.ts';
 import { anyMessage } from '../protocol/samples.ts';
 import { Prng } from '../sim/prng.ts';
-import { get, HOST, LocalCluster, put, until } from './local_cluster.ts';
+import { get, HOST, KEY, LocalCluster, put, until } from './local_cluster.ts';
 
 const SEED = 20_261_122;
 const MAX_DATAGRAM_BYTES = 65_507;
@@ -51,7 +51,7 @@ describe('daemons under bad input by UDP', function () {
     });
 
   const endpointAs = async (name: string): Promise<RudpEndpoint> => {
-    const endpoint = await RudpEndpoint.bind({ name, incarnation: 7 });
+    const endpoint = await RudpEndpoint.bind({ name, incarnation: 7, key: KEY });
     endpoints.push(endpoint);
     return endpoint;
   };

@@ -5,7 +5,7 @@ import { encodeFrame, FRAME_LIMIT_BYTES } from '../../protocol/framing.ts';
 import type { FileNumber } from '../../protocol/ids.ts';
 import { PROTOCOL_VERSION, type Message } from '../../protocol/messages.ts';
 import { RudpEndpoint } from '../../rudp/index.ts';
-import { codeOf, get, HOST, LocalCluster, put } from './local_cluster.ts';
+import { codeOf, get, HOST, KEY, LocalCluster, put } from './local_cluster.ts';
 import { RawApplication } from './raw_application.ts';
 
 const UINT32_MAX = 2 ** 32 - 1;
@@ -60,7 +60,7 @@ describe('bad requests of applications', () => {
       return { ask: (message) => application.ask(message), end: () => application.end() };
     },
     'the file server': async () => {
-      const endpoint = await RudpEndpoint.bind({ name: `raw-${performance.now()}` });
+      const endpoint = await RudpEndpoint.bind({ name: `raw-${performance.now()}`, key: KEY });
       const connection = await endpoint.connect(HOST, cluster.server.address.port);
       const answers = connection[Symbol.asyncIterator]();
       const ask = async (message: Message): Promise<Message> => {

@@ -9,7 +9,7 @@ import { formatImage } from '../../fileserver/disk/image_file.ts';
 import { encode } from '../../protocol/codec.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { RudpEndpoint } from '../../rudp/index.ts';
-import { codeOf, get, HOST, LocalCluster, put, until } from './local_cluster.ts';
+import { codeOf, get, HOST, KEY, LocalCluster, put, until } from './local_cluster.ts';
 import { RawApplication } from './raw_application.ts';
 
 /** What the promise rejects with, as "CODE message". */
@@ -48,6 +48,7 @@ describe('a daemon that cannot start', () => {
         openPolicy: 'share',
         heartbeatMs: 100,
         cachePages: 0,
+        security: { keys: [KEY] },
         log: cluster.log('second'),
       }),
     );
@@ -61,6 +62,7 @@ describe('a daemon that cannot start', () => {
         socket,
         pages: 8,
         writebackIntervalMs: 30_000,
+        security: { keys: [KEY] },
         log: cluster.log(node),
       }),
     );
@@ -137,6 +139,7 @@ describe('a daemon that cannot start', () => {
       openPolicy: 'share',
       heartbeatMs: 100,
       cachePages: 0,
+      security: { keys: [KEY] },
       log: cluster.log('again'),
     });
     again.stop();
@@ -180,7 +183,7 @@ describe('a daemon that cannot start', () => {
 
   it('lets applications wait that come while it looks for its server', async () => {
     // A server that answers nothing yet: it takes the connection, and the registration is silent.
-    const silent = await RudpEndpoint.bind({ name: 'server' });
+    const silent = await RudpEndpoint.bind({ name: 'server', key: KEY });
     const socket = join(cluster.folder, 'early.sock');
     const starting = startCacher({
       node: 'early' as NodeId,
@@ -189,6 +192,7 @@ describe('a daemon that cannot start', () => {
       socket,
       pages: 8,
       writebackIntervalMs: 30_000,
+      security: { keys: [KEY] },
       log: cluster.log('early'),
     });
     const ended = codeOf(starting);

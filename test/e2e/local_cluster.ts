@@ -12,6 +12,8 @@ import { formatImage } from '../../fileserver/disk/image_file.ts';
 import type { Geometry, NodeId, OpenPolicy } from '../../protocol/ids.ts';
 
 export const HOST = '127.0.0.1';
+/** The key of every cluster of these tests. */
+export const KEY = new Uint8Array(32).fill(0x63);
 
 interface Wish {
   /** How many cachers: n1, n2, … */
@@ -65,6 +67,7 @@ export class LocalCluster {
       openPolicy: this.#wish.openPolicy ?? 'share',
       heartbeatMs: 100,
       cachePages: 128,
+      security: { keys: [KEY] },
       log: this.log('server'),
     });
     const count = this.#wish.cachers ?? 2;
@@ -91,6 +94,7 @@ export class LocalCluster {
       socket,
       pages: this.#wish.pages ?? 64,
       writebackIntervalMs: 30_000,
+      security: { keys: [KEY] },
       log: this.log(node),
     });
     this.cachers.set(node, cacher);
@@ -107,7 +111,7 @@ export class LocalCluster {
   /** An application without a cacher. */
   async direct(): Promise<CoopFs> {
     const { host, port } = this.server.address;
-    const fs = await connect({ server: `${host}:${port}` });
+    const fs = await connect({ server: `${host}:${port}`, key: KEY });
     this.#connections.push(fs);
     return fs;
   }

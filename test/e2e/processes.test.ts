@@ -58,10 +58,12 @@ describe('daemons as processes', function () {
     const disk = join(folder, 'disk.img');
     const socket = (node: string): string => join(folder, `${node}.sock`);
     await coopfs(['format', '--disk', disk, '--files', '16', '--fill', '-']);
+    const key = ['--key-file', join(folder, 'cluster.key')];
+    await coopfs(['key', '--out', join(folder, 'cluster.key')]);
     const start = async (): Promise<[ChildProcess, ChildProcess, ChildProcess]> => {
       const [port = 0] = await freePorts(HOST, 1);
       const address = `${HOST}:${port}`;
-      const server = await daemon('server', '--disk', disk, '--listen', address);
+      const server = await daemon('server', '--disk', disk, '--listen', address, ...key);
       const cacher = (node: string): Promise<ChildProcess> =>
         daemon(
           'cacher',
@@ -73,6 +75,7 @@ describe('daemons as processes', function () {
           `${HOST}:0`,
           '--socket',
           socket(node),
+          ...key,
         );
       return [server, ...(await Promise.all([cacher('n1'), cacher('n2')]))];
     };

@@ -104,6 +104,8 @@ const short = (node: Node): string[] =>
       case 'up':
       case 'down':
         return `${event.type} ${event.peer}/${event.incarnation}`;
+      case 'stranger':
+        return `stranger ${event.address}`;
     }
   });
 
@@ -117,7 +119,7 @@ const expectExactOrder = (node: Node): void => {
     } else if (event.type === 'down') {
       expect(up.get(event.peer), `down without up: ${event.peer}`).to.equal(event.incarnation);
       up.delete(event.peer);
-    } else {
+    } else if (event.type === 'message') {
       expect(up.has(event.peer), `message without up: ${event.peer}`).to.equal(true);
     }
   }

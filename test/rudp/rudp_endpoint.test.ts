@@ -1,19 +1,29 @@
 /** Real sockets on 127.0.0.1. */
 
 import { expect } from 'chai';
-import { RudpEndpoint, RudpError, type RudpConnection } from '../../rudp/index.ts';
+import {
+  RudpEndpoint,
+  RudpError,
+  type BindOptions,
+  type RudpConnection,
+} from '../../rudp/index.ts';
+
+const KEY = new Uint8Array(32).fill(1);
 
 describe('rudp on sockets', () => {
   const open: RudpEndpoint[] = [];
 
-  const bind = async (options: Parameters<typeof RudpEndpoint.bind>[0] = {}) => {
-    const endpoint = await RudpEndpoint.bind(options);
+  const bind = async (options: BindOptions = {}) => {
+    const endpoint = await RudpEndpoint.bind({
+      ...(options.keys === undefined ? { key: KEY } : {}),
+      ...options,
+    });
     open.push(endpoint);
     return endpoint;
   };
 
   const connectedPair = async (
-    options: Parameters<typeof RudpEndpoint.bind>[0] = {},
+    options: BindOptions = {},
   ): Promise<[RudpConnection, RudpConnection]> => {
     const server = await bind({ name: 'server', ...options });
     const client = await bind({ name: 'client', ...options });
@@ -76,8 +86,45 @@ describe('rudp on sockets', () => {
     expect(sent).to.equal(40);
   });
 
+  it('takes exactly one of a key, several keys, and none at all by name', async () => {
+    const wrong: BindOptions[] = [
+      {},
+      { insecure: false },
+      { key: KEY, keys: [KEY] },
+      { key: KEY, insecure: true },
+      { keys: [] },
+      { key: new Uint8Array(31) },
+    ];
+    for (const options of wrong) {
+      const refused = await RudpEndpoint.bind(options).catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(RudpError).and.to.include({ code: 'invalid' });
+    }
+    const server = await RudpEndpoint.bind({ insecure: true });
+    const client = await RudpEndpoint.bind({ insecure: true });
+    open.push(server, client);
+    await client.connect('127.0.0.1', server.port);
+  });
+
+  it('lets nobody in who has another key, and tells both sides of it', async () => {
+    const told: string[] = [];
+    const onStranger = (address: string, reason: string): void => {
+      told.push(`${address} ${reason}`);
+    };
+    const server = await bind({ onStranger });
+    const handshakeTimeoutMs = 100;
+    const client = await bind({ key: new Uint8Array(32), handshakeTimeoutMs, onStranger });
+    const refused = await client.connect('127.0.0.1', server.port).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(RudpError).and.to.include({ code: 'refused' });
+    expect(told.length).to.equal(2);
+    expect(told[0]).to.include(`:${client.port} its hello is under none of our keys`);
+    expect(told[1]).to.include(`:${server.port} it gives out cookies, but does not answer`);
+    const rotating = await bind({ keys: [new Uint8Array(32), KEY], handshakeTimeoutMs });
+    const member = await bind();
+    await member.connect('127.0.0.1', rotating.port);
+  });
+
   it('rejects a connect that nobody answers, and a send after the end', async () => {
-    const gone = await RudpEndpoint.bind();
+    const gone = await RudpEndpoint.bind({ key: KEY });
     const { port } = gone;
     await gone.close();
     const client = await bind({ handshakeTimeoutMs: 50 });

@@ -8,6 +8,9 @@ import { encodeWelcome, helloBound, welcomeHeader } from './packet_codec.ts';
 import type { ConnectionId, Hello } from './packet_codec.ts';
 import type { HandshakeProtection } from './protection.ts';
 
+/** What is said of somebody whose hello cannot be read. */
+export const FOREIGN_HELLO = 'its hello is under none of our keys, or of another cluster';
+
 /** Who says hello; undefined if the hello is damaged or under a foreign key. */
 export const readHello = (
   hello: Hello,

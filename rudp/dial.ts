@@ -62,6 +62,13 @@ export const createDial = (
   };
 };
 
+/** What is said of somebody who answers, but to nothing under our key. */
+export const COOKIES_ALONE = 'it gives out cookies, but does not answer to our key';
+
+/** Why a dial ended that nobody answered. */
+export const noAnswerFrom = ({ address, retriesFollowed }: Dial): string =>
+  `no answer from ${address}${retriesFollowed > 0 ? `: ${COOKIES_ALONE}` : ''}`;
+
 /** The next hello, if it is time for one. */
 export const nextHello = (dial: Dial, now: Millis): Uint8Array | undefined => {
   if (dial.nextHelloAt > now) return undefined;

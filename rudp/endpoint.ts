@@ -5,13 +5,14 @@
 
 import { Connection, type ConnectionHandle, type ConnectionSink } from './connection.ts';
 import { ConnectionTable } from './connection_table.ts';
-import { createDial, followRetry, readWelcome, type Dial } from './dial.ts';
+import { COOKIES_ALONE, createDial, followRetry, noAnswerFrom, readWelcome } from './dial.ts';
+import type { Dial } from './dial.ts';
 import { DialTable } from './dial_table.ts';
-import { readHello, writeWelcome } from './acceptance.ts';
+import { FOREIGN_HELLO, readHello, writeWelcome } from './acceptance.ts';
 import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import type { EndpointEvent, Transmit } from './endpoint_event.ts';
 import { Fifo } from './fifo.ts';
-import { MAX_DATAGRAM_BYTES, STRANGER_INTERVAL_MS, VERSION } from './limits.ts';
+import { MAX_DATAGRAM_BYTES, VERSION } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
 import { resolveOptions, type EndpointOptions, type ResolvedOptions } from './options.ts';
 import {
@@ -24,6 +25,7 @@ import {
   type Hello,
 } from './packet_codec.ts';
 import { StatelessAnswers } from './stateless.ts';
+import { Strangers } from './strangers.ts';
 import type { ConnectionStats, EndpointCounters } from './stats.ts';
 
 export type { EndpointEvent, Peer, Transmit } from './endpoint_event.ts';
@@ -41,13 +43,13 @@ export class Endpoint {
   readonly #table = new ConnectionTable();
   readonly #dials = new DialTable();
   readonly #events = new Fifo<EndpointEvent>();
+  readonly #strangers = new Strangers(this.#events);
   /** Connections that may have something to send, in turn. */
   readonly #line = new Fifo<Connection>();
   readonly #buffer = new Uint8Array(MAX_DATAGRAM_BYTES);
   readonly #sink: ConnectionSink;
   #nextHandle = 1;
   #now: Millis = 0;
-  #strangerToldAt: Millis = Number.NEGATIVE_INFINITY;
 
   /** @throws RudpError 'invalid' for options out of their range. */
   constructor(options: EndpointOptions) {
@@ -194,7 +196,7 @@ export class Endpoint {
     const peer = readHello(hello, handshake, this.options.clusterId);
     if (peer === undefined) {
       this.#drop();
-      this.#stranger(from, 'its hello is under none of our keys, or of another cluster', now);
+      this.#strangers.tell(from, FOREIGN_HELLO, now);
       return;
     }
     if (!this.options.accept || this.#isFull()) {
@@ -221,13 +223,6 @@ export class Endpoint {
     this.#table.add(connection);
     this.#table.rememberWelcome(connection, welcome);
     this.#stateless.welcome(from, welcome);
-  }
-
-  /** Strangers must not fill a log. */
-  #stranger(address: string, reason: string, now: Millis): void {
-    if (now - this.#strangerToldAt < STRANGER_INTERVAL_MS) return;
-    this.#strangerToldAt = now;
-    this.#events.push({ type: 'stranger', address, reason });
   }
 
   #handleWelcome(from: string, datagram: Uint8Array, id: ConnectionId, now: Millis): void {
@@ -337,11 +332,9 @@ export class Endpoint {
   handleTimeout(now: Millis): void {
     this.#now = now;
     for (const dial of this.#dials.expired(now)) {
-      const { address, retriesFollowed } = dial;
-      const why = 'it gives out cookies, but does not answer to our key';
-      if (retriesFollowed > 0) this.#stranger(address, why, now);
-      const reason = `no answer from ${address}${retriesFollowed > 0 ? `: ${why}` : ''}`;
-      this.#endDial(dial, { code: CLOSE.handshakeTimeout, reason });
+      const { address } = dial;
+      if (dial.retriesFollowed > 0) this.#strangers.tell(address, COOKIES_ALONE, now);
+      this.#endDial(dial, { code: CLOSE.handshakeTimeout, reason: noAnswerFrom(dial) });
     }
     for (const connection of [...this.#table.byLocalId.values()]) {
       if (connection.nextTimeout() > now) continue;

@@ -7,11 +7,17 @@ import { RangeSet } from './range_set.ts';
 
 /** Every second packet that asks for it is acknowledged at once. */
 const ELICITING_THRESHOLD = 2;
+/** On a long path, whose window is many packets, it is every eighth. */
+const LONG_PATH_THRESHOLD = 8;
+/** So many packets are taken for the beginning of a flow, whose sender waits for each answer. */
+const BEGINNING_PACKETS = 100;
 
 export class AckRanges {
   readonly received = new RangeSet();
   /** −1 until the first packet. */
   largestReceived = -1;
+  /** The round trip is much longer than the turns of a process. */
+  isLongPath = false;
   readonly #maxAckDelayMs: Millis;
   #largestReceivedAt: Millis = 0;
   /** Packets below are taken for duplicates: their ranges were forgotten. */
@@ -45,8 +51,14 @@ export class AckRanges {
     if (!ackEliciting) return;
     this.#elicitingSinceAck += 1;
     // A gap, or the filling of one, is news that the sender should not wait for.
-    const immediate = !inOrder || this.#elicitingSinceAck >= ELICITING_THRESHOLD;
+    const immediate = !inOrder || this.#elicitingSinceAck >= this.#threshold;
     this.#deadline = Math.min(this.#deadline, immediate ? now : now + this.#maxAckDelayMs);
+  }
+
+  get #threshold(): number {
+    return this.isLongPath && this.largestReceived >= BEGINNING_PACKETS
+      ? LONG_PATH_THRESHOLD
+      : ELICITING_THRESHOLD;
   }
 
   /** True if there is something to acknowledge, even if it could wait. */

@@ -69,6 +69,8 @@ export interface ConnectionSeed {
 const LINGER_PTOS = 3;
 /** Packets of one probe timeout (RFC 9002 §6.2.4). */
 const PROBES_PER_PTO = 2;
+/** On shorter paths, acknowledgements are better sent at once. */
+const LONG_PATH_MS: Millis = 4;
 /** An idle timeout below so many probe timeouts would give up on a loss (RFC 9000 §10.1). */
 const IDLE_PTOS = 3;
 
@@ -203,6 +205,7 @@ export class Connection {
     const outcome = handleFrames(this.#parts, payload, now);
     switch (outcome.tag) {
       case 'done':
+        acks.isLongPath = this.#parts.loss.rtt.smoothedRtt >= LONG_PATH_MS;
         acks.record(packetNumber, outcome.ackEliciting, now);
         break;
       case 'closed':
@@ -363,7 +366,7 @@ export class Connection {
       lossRate: redundancy.loss.rate,
       copiedBytes: redundancy.copiedBytes,
       copiesUsed: redundancy.copiesUsed,
-      spuriousLosses: loss.spuriousLosses,
+      spuriousLosses: loss.reordering.spuriousLosses,
       retransmittedBytes: channels.retransmittedBytes,
       datagramBytes: mtu.currentBytes,
       mtuBlackHoles: mtu.blackHoles,

@@ -102,6 +102,7 @@ const handleAck = (parts: ConnectionParts, now: Millis): boolean => {
   for (const packet of loss.acked) settleAcked(parts, packet, now);
   loss.acked.length = 0;
   settleLost(parts, now);
+  if (loss.reordering.takeUndo()) parts.congestion.onSpuriousLoss();
   const { sample } = parts.rate;
   sample.bytesInFlight = loss.bytesInFlight;
   sample.latestRtt = loss.rtt.latestRtt;

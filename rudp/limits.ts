@@ -39,6 +39,9 @@ export const MAX_ACK_FRAME_RANGES = 64;
 /** Numbers of packets declared lost that are remembered to recognise a spurious loss. */
 export const MAX_LOST_REMEMBERED = 1024;
 
+/** A packet counts as lost once one sent so many later has arrived, however the path reorders. */
+export const MAX_PACKET_THRESHOLD = 1_024;
+
 /** Copies of a small message that are sent on a link that loses much. */
 export const MAX_COPIES = 3;
 

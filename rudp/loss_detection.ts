@@ -1,12 +1,10 @@
 /** Which packets have arrived, which are lost, and when to probe (RFC 9002 §6, appendix A). */
 
-import { MAX_LOST_REMEMBERED } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
+import { Reordering } from './reordering.ts';
 import { RttEstimator } from './rtt.ts';
 import { SentPackets, type SentPacket } from './sent_packets.ts';
 
-/** kPacketThreshold: a packet is lost once one sent so many later has arrived. */
-const PACKET_THRESHOLD = 3;
 /** Probe timeouts double up to this one: after an outage a peer is found again within a second. */
 const MAX_PTO_MS: Millis = 1000;
 /** Probe timeouts without an answer after which losses mean persistent congestion (§7.6.1). */
@@ -20,9 +18,8 @@ export class LossDetection {
   /** −1 until the first acknowledgement. */
   largestAcked = -1;
   ptoCount = 0;
-  /** Packets that were declared lost and arrived after all. */
-  spuriousLosses = 0;
   packetsLost = 0;
+  readonly reordering = new Reordering();
   /** Filled by `handleAck` and `detectLost`; whoever called them settles and releases each. */
   readonly acked: SentPacket[] = [];
   readonly lost: SentPacket[] = [];
@@ -31,9 +28,6 @@ export class LossDetection {
   readonly #peerMaxAckDelayMs: Millis;
   #lossTime: Millis = NEVER;
   #lastElicitingSentAt: Millis = 0;
-  /** Numbers of packets declared lost, a ring. */
-  readonly #lostNumbers: number[] = [];
-  #lostNext = 0;
 
   constructor(initialRttMs: Millis, peerMaxAckDelayMs: Millis) {
     this.rtt = new RttEstimator(initialRttMs);
@@ -60,10 +54,10 @@ export class LossDetection {
     if (largest >= this.sent.nextPacketNumber) return false;
     this.acked.length = 0;
     this.lost.length = 0;
+    this.largestAcked = Math.max(this.largestAcked, largest);
     for (let index = 0; index < bounds.length; index += 2) {
       this.#collect(bounds[index] ?? 0, bounds[index + 1] ?? 0);
     }
-    this.largestAcked = Math.max(this.largestAcked, largest);
     const newest = this.acked[0];
     if (newest === undefined) return true;
     if (newest.packetNumber === largest) {
@@ -77,19 +71,10 @@ export class LossDetection {
 
   /** Adds the packets of one range to `acked`, newest first. */
   #collect(start: number, end: number): void {
-    if (start < this.sent.base && this.#lostNumbers.length > 0) this.#noteSpurious(start, end);
+    if (start < this.sent.base) this.reordering.onAcked(start, end, this.largestAcked);
     for (let number = end - 1; number >= Math.max(start, this.sent.base); number -= 1) {
       const packet = this.sent.get(number);
       if (packet !== undefined) this.acked.push(packet);
-    }
-  }
-
-  #noteSpurious(start: number, end: number): void {
-    for (let index = 0; index < this.#lostNumbers.length; index += 1) {
-      const number = this.#lostNumbers[index] ?? -1;
-      if (number < start || number >= end) continue;
-      this.#lostNumbers[index] = -1;
-      this.spuriousLosses += 1;
     }
   }
 
@@ -103,12 +88,13 @@ export class LossDetection {
     this.lost.length = 0;
     this.persistentCongestion = false;
     this.#lossTime = NEVER;
-    const lossDelayMs = this.rtt.lossDelayMs();
+    const { packetThreshold, timeFactor } = this.reordering;
+    const lossDelayMs = this.rtt.lossDelayMs(timeFactor);
     for (let number = this.sent.base; number <= this.largestAcked; number += 1) {
       const packet = this.sent.get(number);
       if (packet === undefined) continue;
       const lostAt = packet.timeSent + lossDelayMs;
-      if (this.largestAcked - number >= PACKET_THRESHOLD || lostAt <= now) {
+      if (this.largestAcked - number >= packetThreshold || lostAt <= now) {
         this.lost.push(packet);
       } else {
         this.#lossTime = Math.min(this.#lossTime, lostAt);
@@ -116,15 +102,10 @@ export class LossDetection {
     }
     for (const packet of this.lost) {
       this.#settle(packet);
-      this.#rememberLost(packet.packetNumber);
+      this.reordering.onLost(packet.packetNumber, this.sent.nextPacketNumber);
     }
     this.packetsLost += this.lost.length;
     if (this.lost.length > 1) this.persistentCongestion = this.#isPersistent();
-  }
-
-  #rememberLost(packetNumber: number): void {
-    this.#lostNumbers[this.#lostNext] = packetNumber;
-    this.#lostNext = (this.#lostNext + 1) % MAX_LOST_REMEMBERED;
   }
 
   /** Looks in `lost` for an unbroken run of packets that spans the persistent duration (§7.6). */

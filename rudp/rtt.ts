@@ -45,8 +45,11 @@ export class RttEstimator {
     return this.smoothedRtt + Math.max(4 * this.rttvar, GRANULARITY_MS) + maxAckDelayMs;
   }
 
-  /** How much later a later packet must be acknowledged for an earlier to be lost (§6.1.2). */
-  lossDelayMs(): Millis {
-    return Math.max((9 / 8) * Math.max(this.latestRtt, this.smoothedRtt), GRANULARITY_MS);
+  /**
+   * How long after an earlier packet a later one must be acknowledged for the earlier to be lost, as a
+   * multiple of the round trip (§6.1.2).
+   */
+  lossDelayMs(factor: number): Millis {
+    return Math.max(factor * Math.max(this.latestRtt, this.smoothedRtt), GRANULARITY_MS);
   }
 }

@@ -39,6 +39,22 @@ describe('ack ranges', () => {
     expect(written(acks, 20).bounds).to.eql([0, 3]);
   });
 
+  it('acknowledges every eighth packet at once on a long path, from the hundredth packet on', () => {
+    const acks = new AckRanges(MAX_DELAY);
+    acks.isLongPath = true;
+    const untilAck = (): number => {
+      const first = acks.largestReceived + 1;
+      while (acks.deadline > 0) acks.record(acks.largestReceived + 1, true, 0);
+      written(acks, 0);
+      return acks.largestReceived + 1 - first;
+    };
+    while (acks.largestReceived < 97) expect(untilAck()).to.equal(2);
+    expect(untilAck()).to.equal(2);
+    expect(untilAck()).to.equal(8);
+    acks.record(acks.largestReceived + 2, true, 0);
+    expect(acks.deadline, 'of a gap').to.equal(0);
+  });
+
   it('owes nothing for packets that do not ask', () => {
     const acks = new AckRanges(MAX_DELAY);
     acks.record(0, false, 0);

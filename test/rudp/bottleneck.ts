@@ -21,6 +21,7 @@ export interface BottleneckProfile {
 }
 
 const BITS_PER_BYTE = 8;
+const LATE_MS = 2;
 /** A handshake that takes longer has failed. */
 const CONNECT_MS = 60_000;
 const KILO = 1000;
@@ -34,6 +35,8 @@ class Direction {
   mbitPerSecond: number;
   #freeAt = 0;
   dropped = 0;
+  /** The part of datagrams that comes two milliseconds late. */
+  swap = 0;
 
   constructor(profile: BottleneckProfile, prng: Prng) {
     this.#profile = profile;
@@ -51,7 +54,8 @@ class Direction {
     const bytesPerMs = (this.mbitPerSecond * KILO) / BITS_PER_BYTE;
     this.#freeAt = start + (sizeBytes + WIRE_OVERHEAD_BYTES) / bytesPerMs;
     if (this.#prng.chance(this.#profile.loss)) return undefined;
-    return this.#freeAt + this.#profile.rttMs / 2;
+    const lateMs = this.swap > 0 && this.#prng.chance(this.swap) ? LATE_MS : 0;
+    return this.#freeAt + this.#profile.rttMs / 2 + lateMs;
   }
 }
 

@@ -99,7 +99,7 @@ describe('loss detection', () => {
     expect(numbers(loss.lost)).to.eql([0]);
     loss.handleAck([0, 1], 0, 2);
     loss.handleAck([0, 1], 0, 3);
-    expect(loss.spuriousLosses).to.equal(1);
+    expect(loss.reordering.spuriousLosses).to.equal(1);
   });
 
   it('sees persistent congestion when an unbroken run of losses spans three probe timeouts', () => {

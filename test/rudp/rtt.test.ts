@@ -38,11 +38,11 @@ describe('rtt estimator', () => {
   it('waits 9/8 of a round trip for a reordered packet, at least a millisecond', () => {
     const rtt = new RttEstimator(50);
     rtt.update(16, 0, 0);
-    expect(rtt.lossDelayMs()).to.equal(18);
+    expect(rtt.lossDelayMs(9 / 8)).to.equal(18);
     rtt.update(80, 0, 0);
-    expect(rtt.lossDelayMs()).to.equal(90);
+    expect(rtt.lossDelayMs(9 / 8)).to.equal(90);
     const quick = new RttEstimator(50);
     quick.update(0.1, 0, 0);
-    expect(quick.lossDelayMs()).to.equal(1);
+    expect(quick.lossDelayMs(9 / 8)).to.equal(1);
   });
 });

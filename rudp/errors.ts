@@ -7,6 +7,7 @@ export const RUDP_ERROR_CODES = {
   'not-connected': 'the handshake is not over yet',
   invalid: 'an argument or option is out of its range',
   refused: 'no connection came about',
+  failed: 'the peer could not answer a request',
 } as const;
 
 export type RudpErrorCode = keyof typeof RUDP_ERROR_CODES;

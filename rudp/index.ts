@@ -13,7 +13,7 @@ export type { Millis } from './millis.ts';
 export type { EndpointOptions } from './options.ts';
 export { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
 export type { HandshakeProtection, PacketProtection, Protection } from './protection.ts';
-export { RudpConnection, type RudpMessage } from './rudp_connection.ts';
+export { RudpConnection, type RequestHandler, type RudpMessage } from './rudp_connection.ts';
 export { createSecureRandom, LOOPBACK_DATAGRAM_BYTES, RudpEndpoint } from './rudp_endpoint.ts';
 export type { BindOptions } from './rudp_endpoint.ts';
 export { SocketEndpoint, type DatagramCore, type SocketOptions } from './socket_endpoint.ts';

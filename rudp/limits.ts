@@ -21,6 +21,12 @@ export const MAX_REASON_BYTES = 256;
 /** Channels are numbered by unsigned 32-bit numbers. */
 export const MAX_CHANNEL = 0xffff_ffff;
 
+/** Channels from here on carry requests and responses (requests.ts). */
+export const FIRST_REQUEST_CHANNEL = 0x8000_0000;
+
+/** Requests of one side that wait for a response. */
+export const MAX_OPEN_REQUESTS = 65_536;
+
 /** No option can allow longer messages. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 

@@ -1,9 +1,11 @@
 /** I/O: one connection as an application sees it that uses rudp alone, with promises. */
 
 import type { ConnectionHandle } from './connection.ts';
-import type { Endpoint, Peer } from './endpoint.ts';
+import type { Endpoint, EndpointEvent, Peer } from './endpoint.ts';
 import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import { Fifo } from './fifo.ts';
+import { FIRST_REQUEST_CHANNEL } from './limits.ts';
+import { encodeFailure, encodeResponse, Requests } from './requests.ts';
 import type { ConnectionStats } from './stats.ts';
 
 export interface RudpMessage {
@@ -24,6 +26,9 @@ interface Waiter<T> {
   readonly reject: (error: Error) => void;
 }
 
+/** Answers a request of the peer; what it throws is told to the peer. */
+export type RequestHandler = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
 const DEFAULT_FLUSH_MS = 5_000;
 const FLUSH_POLL_MS = 2;
 
@@ -35,13 +40,18 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
   readonly #inbox = new Fifo<RudpMessage>();
   readonly #readers = new Fifo<Waiter<RudpMessage | undefined>>();
   readonly #writers = new Fifo<Waiter<undefined>>();
+  readonly #requests: Requests;
+  /** Requests that came before there was a handler. */
+  readonly #unhandled = new Fifo<RudpMessage>();
+  #handler: RequestHandler | undefined;
   #end: CloseReason | undefined;
 
-  constructor(driver: Driver, handle: ConnectionHandle, address: string, peer: Peer) {
+  constructor(driver: Driver, event: Extract<EndpointEvent, { type: 'connected' }>) {
     this.#driver = driver;
-    this.handle = handle;
-    this.address = address;
-    this.peer = peer;
+    this.handle = event.connection;
+    this.address = event.address;
+    this.peer = event.peer;
+    this.#requests = new Requests(event.initiator);
   }
 
   /** Why the connection ended; undefined while it lasts. */
@@ -50,15 +60,28 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
   }
 
   /**
-   * Queues a message on a channel; settles at once, or when the send buffer has room again. The
-   * bytes belong to the connection from here on.
-   * @throws RudpError 'too-large', 'closed' or 'invalid'.
+   * Queues a message on a channel below 2^31; settles at once, or when the send buffer has room
+   * again. The bytes belong to the connection from here on.
+   * @throws RudpError 'too-large', 'closed' or 'invalid', or the reason of `signal`: what is
+   *   aborted by the time there is room for it is not sent.
    */
-  async send(message: Uint8Array, options: { readonly channel?: number } = {}): Promise<void> {
+  async send(
+    message: Uint8Array,
+    options: { readonly channel?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const { channel = 0, signal } = options;
+    if (channel >= FIRST_REQUEST_CHANNEL) {
+      throw new RudpError('invalid', `channel ${channel}; those from 2^31 on carry requests`);
+    }
+    await this.#send(message, channel, signal);
+  }
+
+  async #send(message: Uint8Array, channel: number, signal?: AbortSignal): Promise<void> {
     const { endpoint } = this.#driver;
     while (true) {
+      signal?.throwIfAborted();
       try {
-        endpoint.send(this.handle, message, options, this.#driver.now());
+        endpoint.send(this.handle, message, { channel }, this.#driver.now());
         this.#driver.wake();
         return;
       } catch (error) {
@@ -67,6 +90,62 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
       await new Promise<undefined>((resolve, reject) => {
         this.#writers.push({ resolve, reject });
       });
+    }
+  }
+
+  /**
+   * Sends a request and answers the peer's response to it. No request waits for another one.
+   * @throws RudpError 'failed' if the peer's handler threw, 'closed' if the connection ends before,
+   *   'buffer-full' at 65,536 open requests, or as `send`; the reason of `signal` when it is aborted.
+   */
+  async request(
+    message: Uint8Array,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    let stopListening = (): void => undefined;
+    try {
+      return await new Promise<Uint8Array>((resolve, reject) => {
+        const channel = this.#requests.begin({ resolve, reject });
+        const onAbort = (): void => {
+          this.#requests.forget(channel);
+          const reason: unknown = signal?.reason;
+          reject(reason as Error);
+        };
+        signal?.addEventListener('abort', onAbort);
+        stopListening = () => signal?.removeEventListener('abort', onAbort);
+        this.#send(message, channel, signal).catch((error: unknown) => {
+          this.#requests.forget(channel);
+          reject(error);
+        });
+      });
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Answers the peer's requests from now on, those that have come already first. */
+  onRequest(handler: RequestHandler): void {
+    this.#handler = handler;
+    for (let next = this.#unhandled.shift(); next; next = this.#unhandled.shift()) {
+      void this.#answer(next, handler);
+    }
+  }
+
+  async #answer(request: RudpMessage, handler: RequestHandler): Promise<void> {
+    let response: Uint8Array;
+    try {
+      response = encodeResponse(await handler(request.message));
+    } catch (error) {
+      response = encodeFailure(error instanceof Error ? error.message : String(error));
+    }
+    this.#release(request);
+    try {
+      await this.#send(response, request.channel);
+    } catch (error) {
+      // The connection has ended, or the response is longer than the requester takes.
+      if (!(error instanceof RudpError) || error.code !== 'too-large') return;
+      await this.#send(encodeFailure(error.message), request.channel).catch(() => undefined);
     }
   }
 
@@ -116,6 +195,10 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
 
   /** For the endpoint: a message came in. */
   deliver(message: RudpMessage): void {
+    if (message.channel >= FIRST_REQUEST_CHANNEL) {
+      this.#deliverRequest(message);
+      return;
+    }
     const reader = this.#readers.shift();
     if (reader === undefined) {
       this.#inbox.push(message);
@@ -123,6 +206,17 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
     }
     this.#release(message);
     reader.resolve(message);
+  }
+
+  #deliverRequest(message: RudpMessage): void {
+    if (this.#requests.isOurs(message.channel)) {
+      this.#release(message);
+      this.#requests.settle(message.channel, message.message);
+    } else if (this.#handler === undefined) {
+      this.#unhandled.push(message);
+    } else {
+      void this.#answer(message, this.#handler);
+    }
   }
 
   /** For the endpoint: there is room to send again. */
@@ -138,6 +232,7 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
     for (let reader = this.#readers.shift(); reader; reader = this.#readers.shift()) {
       reader.resolve(undefined);
     }
+    this.#requests.fail(new RudpError('closed', `the connection has ended: ${by.reason}`));
     this.drain();
   }
 }

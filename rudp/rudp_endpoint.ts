@@ -174,7 +174,7 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
   }
 
   #connected(event: Extract<EndpointEvent, { type: 'connected' }>): void {
-    const connection = new RudpConnection(this, event.connection, event.address, event.peer);
+    const connection = new RudpConnection(this, event);
     this.#connections.set(event.connection, connection);
     const dial = this.#dials.get(event.connection);
     if (dial !== undefined) {

@@ -144,4 +144,62 @@ describe('rudp on sockets', () => {
     expect(await accepting).to.equal(undefined);
     expect(await server.accept()).to.equal(undefined);
   });
+
+  it('answers requests both ways, the quick before the slow, and those that came before the handler', async () => {
+    const [ours, theirs] = await connectedPair();
+    const early = ours.request(Uint8Array.of(1));
+    let releaseSlow = (): void => undefined;
+    const slow = new Promise<void>((resolve) => (releaseSlow = resolve));
+    const order: number[] = [];
+    const ask = async (number: number): Promise<void> => {
+      order.push((await ours.request(Uint8Array.of(number)))[0]!);
+    };
+    theirs.onRequest(async (request) => {
+      if (request[0] === 2) await slow;
+      return Uint8Array.of(10 * request[0]!);
+    });
+    expect([...(await early)]).to.eql([10]);
+    const both = [ask(2), ask(3)];
+    await both[1];
+    releaseSlow();
+    await Promise.all(both);
+    expect(order).to.eql([30, 20]);
+    ours.onRequest(() => new Uint8Array(100_000).fill(7));
+    expect(await theirs.request(new Uint8Array(0))).to.eql(new Uint8Array(100_000).fill(7));
+  });
+
+  it('tells a requester of a failing handler, an abort and the end of the connection', async () => {
+    const [ours, theirs] = await connectedPair();
+    const rejection = async (promise: Promise<unknown>): Promise<unknown> =>
+      promise.then(
+        () => 'no rejection',
+        (error: unknown) => error,
+      );
+    const controller = new AbortController();
+    const aborted = rejection(ours.request(new Uint8Array(1), { signal: controller.signal }));
+    controller.abort(new Error('changed my mind'));
+    expect(await aborted).to.have.property('message', 'changed my mind');
+    const lost = rejection(ours.request(new Uint8Array(3)));
+    theirs.onRequest((request) => {
+      if (request.length === 3) return new Promise<Uint8Array>(() => undefined);
+      throw new Error('out of order');
+    });
+    const failed = await rejection(ours.request(new Uint8Array(2)));
+    expect(failed).to.be.instanceOf(RudpError).with.property('code', 'failed');
+    expect(failed).to.have.property('message').that.includes('out of order');
+    await theirs.close(256, 'enough', 0);
+    expect(await lost)
+      .to.be.instanceOf(RudpError)
+      .with.property('code', 'closed');
+    expect(await rejection(ours.request(new Uint8Array(1)))).to.have.property('code', 'closed');
+  });
+
+  it('keeps the channels of requests to itself, and sends nothing that is aborted', async () => {
+    const [ours] = await connectedPair({ sendBufferBytes: 100_000 });
+    const refused = ours.send(new Uint8Array(1), { channel: 2 ** 31 });
+    expect(await refused.catch((error: unknown) => error)).to.have.property('code', 'invalid');
+    const signal = AbortSignal.abort(new Error('too late'));
+    const late = ours.send(new Uint8Array(1), { signal });
+    expect(await late.catch((error: unknown) => error)).to.have.property('message', 'too late');
+  });
 });

@@ -29,6 +29,9 @@ interface Waiter<T> {
 /** Answers a request of the peer; what it throws is told to the peer. */
 export type RequestHandler = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
+const asError = (reason: unknown): Error =>
+  reason instanceof Error ? reason : new Error(String(reason));
+
 const DEFAULT_FLUSH_MS = 5_000;
 const FLUSH_POLL_MS = 2;
 
@@ -109,14 +112,13 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
         const channel = this.#requests.begin({ resolve, reject });
         const onAbort = (): void => {
           this.#requests.forget(channel);
-          const reason: unknown = signal?.reason;
-          reject(reason as Error);
+          reject(asError(signal?.reason));
         };
         signal?.addEventListener('abort', onAbort);
         stopListening = () => signal?.removeEventListener('abort', onAbort);
         this.#send(message, channel, signal).catch((error: unknown) => {
           this.#requests.forget(channel);
-          reject(error);
+          reject(asError(error));
         });
       });
     } finally {

@@ -7,6 +7,7 @@ import { decode, encode } from '../protocol/codec.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { channelOf, type Message } from '../protocol/messages.ts';
 import { RudpEndpoint, RudpError, type RudpConnection, type Security } from '../rudp/index.ts';
+import { InFlight } from './in_flight.ts';
 import type { Dial, Link, LinkEvents } from './link.ts';
 
 const LAST_PORT = 65_535;
@@ -42,9 +43,14 @@ const listen = async (
   connection: RudpConnection,
   address: string,
   events: LinkEvents,
+  link: ServerLink,
 ): Promise<void> => {
   try {
-    for await (const { message } of connection) events.onMessage(decode(message));
+    for await (const { message: bytes } of connection) {
+      const message = decode(bytes);
+      link.answered(message);
+      events.onMessage(message);
+    }
     const reason = connection.closed?.reason ?? 'it is closed';
     const what = `the connection to the file server at ${address} is lost: ${reason}`;
     events.onLost(new FsError('ECONNLOST', what));
@@ -86,16 +92,26 @@ class Sender {
   }
 }
 
-const linkOver = (endpoint: RudpEndpoint, connection: RudpConnection): Link => {
+interface ServerLink extends Link {
+  /** To be told of every message of the server: it may make room for what is held back. */
+  answered(message: Message): void;
+}
+
+const linkOver = (endpoint: RudpEndpoint, connection: RudpConnection): ServerLink => {
   const sender = new Sender(connection);
+  const inFlight = new InFlight();
   return {
     send: (message) => {
-      sender.push(message);
+      for (const next of inFlight.push(message)) sender.push(next);
+    },
+    answered: (message) => {
+      for (const next of inFlight.answered(message)) sender.push(next);
     },
     hold: () => {
       // The transport has timers of its own; it keeps the process alive until it is closed.
     },
     close: async () => {
+      for (const next of inFlight.rest()) sender.push(next);
       await sender.finished();
       await endpoint.close(FLUSH_MS);
     },
@@ -114,8 +130,9 @@ export const fileServer = (address: string, security: Security, timeoutMs: numbe
       const ip = isIPv4(host) ? host : (await lookup(host, { family: IPV4 })).address;
       endpoint = await bind(ip, security, timeoutMs);
       const connection = await endpoint.connect(ip, port);
-      void listen(endpoint, connection, address, events);
-      return linkOver(endpoint, connection);
+      const link = linkOver(endpoint, connection);
+      void listen(endpoint, connection, address, events, link);
+      return link;
     } catch (error) {
       await endpoint?.close(0);
       if (error instanceof RudpError && error.code === 'invalid') {

@@ -5,6 +5,7 @@
 
 import { SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
+import { STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import { applicationClosed, applicationMessage, relayedAnswer } from './applications.ts';
 import { backupAck, backupRefused, backupWrite, sendWrite } from './backup_writes.ts';
 import type { CachedFile } from './cached_file.ts';
@@ -37,9 +38,6 @@ import {
   tick,
 } from './registration.ts';
 import { move } from './cached_file.ts';
-
-/** How long an orderly stop may take before the cacher goes with what it could not hand over. */
-export const STOP_LIMIT_MS = 10_000;
 
 export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   options,
@@ -354,11 +352,11 @@ export const handleTimeout = (cacher: Cacher, now: number): void => {
 export const nextTimeout = (cacher: Cacher): number =>
   Math.min(cacher.nextTickMs, cacher.stopDeadlineMs);
 
-const stopNow = (cacher: Cacher): void => {
+const stopNow = (cacher: Cacher, complete = true): void => {
   if (cacher.stopped) return;
   cacher.stopped = true;
   cacher.stopDeadlineMs = Infinity;
-  cacher.commands.push({ do: 'stop' });
+  cacher.commands.push({ do: 'stop', complete });
 };
 
 const isBusy = (cacher: Cacher): boolean => {
@@ -367,6 +365,15 @@ const isBusy = (cacher: Cacher): boolean => {
   }
   return false;
 };
+
+/** The files of which this node has what is not on the disk. */
+export const unsavedFiles = (cacher: Cacher): FileNumber[] =>
+  [...cacher.files.values()]
+    .filter(({ copy, operations, write }) => {
+      const writes = write !== undefined || operations.some(({ kind }) => kind === 'write');
+      return DIRTY.has(copy) || writes;
+    })
+    .map(({ file }) => file);
 
 const holdsDirty = (cacher: Cacher): boolean => {
   for (const { copy } of cacher.files.values()) if (DIRTY.has(copy)) return true;
@@ -380,7 +387,7 @@ const afterEvent = (cacher: Cacher): void => {
     stopNow(cacher);
   } else if (cacher.now >= cacher.stopDeadlineMs) {
     log(cacher, 'warn', 'stopping before everything could be handed over');
-    stopNow(cacher);
+    stopNow(cacher, false);
   } else if (!cacher.serverUp && !isBusy(cacher) && !holdsDirty(cacher)) {
     // Nobody is there to take leave of, and nothing to hand over.
     stopNow(cacher);

@@ -27,8 +27,8 @@ export type CacherCommand =
   | { readonly do: 'registered' }
   | { readonly do: 'refused'; readonly code: ErrorCode; readonly text: string }
   | { readonly do: 'log'; readonly level: 'info' | 'warn'; readonly text: string }
-  /** Everything is handed over, or the time for it is up. */
-  | { readonly do: 'stop' };
+  /** Everything is handed over (`complete`), or the time for it is up. */
+  | { readonly do: 'stop'; readonly complete: boolean };
 
 export interface CacherOptions {
   readonly node: NodeId;

@@ -5,10 +5,12 @@ import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { decode, encode } from '../protocol/codec.ts';
+import { DroppedSends } from '../protocol/dropped_sends.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import type { Member } from '../protocol/fields.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
-import { channelOf } from '../protocol/messages.ts';
+import { channelOf, type Message } from '../protocol/messages.ts';
+import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
@@ -30,7 +32,7 @@ export interface CacherConfig {
 
 export interface CacherDaemon {
   readonly address: { readonly host: string; readonly port: number };
-  /** Resolves when it has stopped; with the error, if one stopped it. */
+  /** Resolves when it has stopped; with the error, if one stopped it or not all could be saved. */
   readonly stopped: Promise<Error | undefined>;
   /** Hands every dirty file over and stops; bounded in time. */
   readonly stop: () => void;
@@ -58,6 +60,7 @@ class Daemon implements CacherDaemon {
   #applications: ApplicationSocket | undefined;
   #peers = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #dropped = new DroppedSends();
   #ended = false;
   #starting: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #resolveStopped: (error: Error | undefined) => void = () => undefined;
@@ -177,7 +180,7 @@ class Daemon implements CacherDaemon {
   #perform(command: CacherCommand): void {
     switch (command.do) {
       case 'send':
-        this.#socket?.send(command.to, channelOf(command.message), encode(command.message));
+        this.#send(command.to, command.message);
         break;
       case 'reply':
         this.#applications?.send(command.to, command.message);
@@ -198,11 +201,25 @@ class Daemon implements CacherDaemon {
         this.#config.log[command.level](command.text);
         break;
       case 'stop':
-        this.#end(undefined);
+        this.#end(command.complete ? undefined : this.#unsavedError());
         break;
       default:
         command satisfies never;
     }
+  }
+
+  /** What a link does not take is asked for again, or sent again by a timer of the core. */
+  #send(to: NodeId, message: Message): void {
+    const taken = this.#socket?.send(to, channelOf(message), encode(message)) ?? true;
+    const line = taken ? undefined : this.#dropped.add(to, message.type, performance.now());
+    if (line !== undefined) this.#config.log.warn(line);
+  }
+
+  #unsavedError(): FsError {
+    const files = this.#cacher === undefined ? [] : core.unsavedFiles(this.#cacher);
+    const what =
+      files.length === 0 ? 'the server did not let it go' : `${filesInWords(files)} stayed here`;
+    return new FsError('ETIMEDOUT', `not everything could be handed over: ${what}`);
   }
 
   #setPeers(members: readonly Member[]): void {

@@ -1,7 +1,14 @@
 /** Applications without a cacher: open, read, write and close straight at the server, synced data only. */
 
+import { DIRECT_BYTES_LIMIT, DIRECT_REQUESTS_LIMIT } from '../protocol/direct_limits.ts';
 import { FsError } from '../protocol/errors.ts';
-import { fileSizeBytes, SERVER, type ClientId, type FileNumber } from '../protocol/ids.ts';
+import {
+  fileSizeBytes,
+  FIRST_VERSION,
+  SERVER,
+  type ClientId,
+  type FileNumber,
+} from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import {
   checkOpen,
@@ -13,7 +20,7 @@ import {
 } from '../protocol/open_files.ts';
 import type { WaitingWriter, Writer } from './open_writers.ts';
 import { submit } from './scheduler.ts';
-import { fileExists, type DirectClient, type Server } from './server_state.ts';
+import { answerClient, fileExists, type DirectClient, type Server } from './server_state.ts';
 import { newTransaction, type Requester } from './transaction.ts';
 
 /** Direct clients' numbers lie above those that cachers hand out (cacher/applications.ts). */
@@ -48,14 +55,19 @@ const admit = (server: Server, link: string): DirectClient => {
     FIRST_CLIENT +
     server.options.epoch * CLIENTS_PER_EPOCH +
     (server.nextClient++ % CLIENTS_PER_EPOCH);
-  const client = { client: number as ClientId, files: new Map() };
+  const client = { client: number as ClientId, files: new Map(), waiting: new Map() };
   server.clients.set(link, client);
   return client;
 };
 
 const refuse = (server: Server, link: string, request: number, error: unknown): void => {
   if (!(error instanceof FsError)) throw error;
-  send(server, link, { type: 'failed', request, code: error.code, message: error.message });
+  answerClient(server, link, {
+    type: 'failed',
+    request,
+    code: error.code,
+    message: error.message,
+  });
 };
 
 export type ClientRequest = Message<'open' | 'read' | 'write' | 'close'>;
@@ -66,11 +78,38 @@ export const clientRequest = (server: Server, link: string, message: ClientReque
   try {
     const client = server.clients.get(link);
     if (client === undefined) throw new FsError('EPROTO', 'an application must say hello first');
+    // A repeat of what is in flight is answered with it.
+    if (client.waiting.has(request)) return;
     if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
+    takeUp(server, client, message);
     perform(server, link, client, message);
   } catch (error) {
     refuse(server, link, request, error);
   }
+};
+
+/** Counts a request as in flight. Throws FsError EBUSY at the bounds of one client. */
+const takeUp = (server: Server, client: DirectClient, message: ClientRequest): void => {
+  const { waiting } = client;
+  if (waiting.size >= DIRECT_REQUESTS_LIMIT) {
+    const text = `${DIRECT_REQUESTS_LIMIT} requests of this client wait already, which is the limit`;
+    throw new FsError('EBUSY', text);
+  }
+  let bytes = 0;
+  if (message.type === 'write') bytes = message.bytes.length;
+  if (message.type === 'read') {
+    bytes = Math.min(message.length, fileSizeBytes(server.options.geometry));
+  }
+  let bytesWaiting = 0;
+  for (const each of waiting.values()) bytesWaiting += each;
+  if (waiting.size > 0 && bytesWaiting + bytes > DIRECT_BYTES_LIMIT) {
+    throw new FsError(
+      'EBUSY',
+      `requests of this client for ${bytesWaiting} bytes wait and ${bytes} are too many more, ` +
+        `at most ${DIRECT_BYTES_LIMIT} may wait`,
+    );
+  }
+  waiting.set(message.request, bytes);
 };
 
 const perform = (
@@ -87,7 +126,7 @@ const perform = (
       checkOpen(client.files, server.options.geometry, file, message.mode);
       client.files.set(file, message.mode);
       if (message.mode !== WRITE_MODE) {
-        send(server, link, { type: 'opened', request, sizeBytes });
+        answerClient(server, link, { type: 'opened', request, sizeBytes });
       } else if (!openWriter(server, file, { link, client: client.client, request })) {
         client.files.delete(file);
       }
@@ -96,6 +135,15 @@ const perform = (
       checkUse(client.files, file, false);
       const { offset } = message;
       const length = clip(sizeBytes, offset, message.length);
+      if (length === 0) {
+        const nothing = {
+          bytes: new Uint8Array(0),
+          source: 'server',
+          version: FIRST_VERSION,
+        } as const;
+        answerClient(server, link, { type: 'readDone', request, ...nothing });
+        break;
+      }
       submit(server, {
         ...newTransaction(file, requester, request),
         kind: 'readThrough',
@@ -108,6 +156,11 @@ const perform = (
       checkUse(client.files, file, true);
       const { offset } = message;
       const count = clipWrite(sizeBytes, offset, message.bytes.length);
+      if (count === 0) {
+        const nothing = { count, version: FIRST_VERSION, copies: 0 } as const;
+        answerClient(server, link, { type: 'writeDone', request, ...nothing });
+        break;
+      }
       const write = { offset, bytes: message.bytes.slice(0, count), client: client.client };
       submitWriteThrough(server, requester, {
         ...write,
@@ -122,7 +175,7 @@ const perform = (
       checkUse(client.files, file, false);
       client.files.delete(file);
       closeWriter(server, file, { link, client: client.client });
-      send(server, link, { type: 'closed', request });
+      answerClient(server, link, { type: 'closed', request });
       break;
     default:
       message satisfies never;
@@ -161,7 +214,12 @@ export const openWriter = (server: Server, file: FileNumber, writer: WaitingWrit
   if (result === 'opened') writerOpened(server, writer);
   if (result !== 'busy') return true;
   const message = `file ${file} is open for writing elsewhere, and the open policy is "fail"`;
-  send(server, writer.link, { type: 'failed', request: writer.request, code: 'EBUSY', message });
+  answerClient(server, writer.link, {
+    type: 'failed',
+    request: writer.request,
+    code: 'EBUSY',
+    message,
+  });
   return false;
 };
 
@@ -173,7 +231,7 @@ export const closeWriter = (server: Server, file: FileNumber, writer: Writer): v
 
 const writerOpened = (server: Server, { link, request }: WaitingWriter): void => {
   const sizeBytes = fileSizeBytes(server.options.geometry);
-  if (server.clients.has(link)) send(server, link, { type: 'opened', request, sizeBytes });
+  if (server.clients.has(link)) answerClient(server, link, { type: 'opened', request, sizeBytes });
   else send(server, link, { type: 'writerOpened', request });
 };
 

@@ -3,9 +3,11 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { decode, encode } from '../protocol/codec.ts';
+import { DroppedSends } from '../protocol/dropped_sends.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { SERVER, type OpenPolicy } from '../protocol/ids.ts';
-import { channelOf } from '../protocol/messages.ts';
+import { channelOf, type Message } from '../protocol/messages.ts';
+import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
@@ -27,7 +29,7 @@ export interface FileServerConfig {
 
 export interface FileServer {
   readonly address: { readonly host: string; readonly port: number };
-  /** Resolves when it has stopped; with the error, if one stopped it. */
+  /** Resolves when it has stopped; with the error, if one stopped it or not all could be saved. */
   readonly stopped: Promise<Error | undefined>;
   /** Writes every dirty file back, syncs, and stops; bounded in time. */
   readonly stop: () => void;
@@ -46,6 +48,9 @@ class Daemon implements FileServer {
   #server: Server | undefined;
   #socket: LinkSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #dropped = new DroppedSends();
+  /** Why an orderly stop could not save everything. */
+  #unsaved: FsError | undefined;
   #ended = false;
   #starting: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #resolveStopped: (error: Error | undefined) => void = () => undefined;
@@ -133,7 +138,7 @@ class Daemon implements FileServer {
   #perform(command: ServerCommand): void {
     switch (command.do) {
       case 'send':
-        this.#socket?.send(command.to, channelOf(command.message), encode(command.message));
+        this.#send(command.to, command.message);
         break;
       case 'readFile':
         this.#disk.readFile(command.token, command.file);
@@ -145,11 +150,27 @@ class Daemon implements FileServer {
         this.#config.log[command.level](command.text);
         break;
       case 'stop':
+        if (!command.complete) this.#unsaved = this.#unsavedError();
         this.#disk.close();
         break;
       default:
         command satisfies never;
     }
+  }
+
+  #send(to: string, message: Message): void {
+    const socket = this.#socket;
+    if (socket === undefined || socket.send(to, channelOf(message), encode(message))) return;
+    const line = this.#dropped.add(to, message.type, performance.now());
+    if (line !== undefined) this.#config.log.warn(line);
+    // Members repeat what they wait for. A direct client would wait for ever: its calls must fail.
+    if (this.#server?.clients.has(to) === true) socket.cut(to, 'answers found no room in the link');
+  }
+
+  #unsavedError(): FsError {
+    const files = this.#server === undefined ? [] : core.dirtyFiles(this.#server);
+    const what = `the newest contents of ${filesInWords(files)} are on nodes that did not hand them over`;
+    return new FsError('ETIMEDOUT', `not everything is on the disk: ${what}`);
   }
 
   #linkEvent(event: PeerEvent): void {
@@ -208,7 +229,7 @@ class Daemon implements FileServer {
         this.#end(new FsError('EIO', `${this.#config.disk}: ${event.reason}`));
         break;
       case 'closed':
-        this.#end(undefined);
+        this.#end(this.#unsaved);
         break;
       default:
         event satisfies never;

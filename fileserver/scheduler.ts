@@ -7,7 +7,7 @@ import { assert } from '../protocol/assert.ts';
 import { compareOrders, fileSizeBytes, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
-import { contentsOf, entryOf, orderOf, sendTo, type Server } from './server_state.ts';
+import { contentsOf, entryOf, failRequest, orderOf, sendTo, type Server } from './server_state.ts';
 import { isWriting, sameRequester, type Awaited, type Transaction } from './transaction.ts';
 import {
   advanceGetModified,
@@ -33,6 +33,9 @@ import { advanceWriteBack, startWriteBack, writeBackAnswered } from './transacti
 /** How long a transaction waits for answers before it repeats its orders. */
 export const RESEND_MS = 2000;
 
+/** How many transactions of one file may wait. */
+export const WAITING_LIMIT = 4096;
+
 /** Takes a request up; one that is here already is repeated, not run twice (rule 16). */
 export const submit = (server: Server, transaction: Transaction): void => {
   const entry = entryOf(server, transaction.file);
@@ -47,9 +50,19 @@ export const submit = (server: Server, transaction: Transaction): void => {
     resend(server, running);
     return;
   }
+  if (entry.queue.length >= WAITING_LIMIT && !mayAlwaysWait(transaction)) {
+    const { file, request, requester } = transaction;
+    const text = `${WAITING_LIMIT} requests for file ${file} wait already, which is the limit`;
+    failRequest(server, requester, request, 'EBUSY', text);
+    return;
+  }
   entry.queue.push(transaction);
   runQueue(server, entry);
 };
+
+/** Write-backs make room for others (rule 12); a node has one of a file under way at most. */
+const mayAlwaysWait = ({ kind, requester }: Transaction): boolean =>
+  kind === 'writeBack' || requester.kind === 'server';
 
 const runQueue = (server: Server, entry: DirectoryEntry): void => {
   while (entry.writer === undefined) {

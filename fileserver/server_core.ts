@@ -6,6 +6,7 @@
 import { fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
+import { filesInWords, STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import {
   clientRequest,
   closeLink,
@@ -33,9 +34,6 @@ import { statusOf, whereIs } from './status.ts';
 import { isWriting, newTransaction, type Requester } from './transaction.ts';
 import { newGetModified } from './transactions/get_modified.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
-
-/** How long an orderly stop may take before it gives up on files that cannot be written back. */
-export const STOP_LIMIT_MS = 10_000;
 
 export const newServer = (
   options: ServerOptions,
@@ -318,19 +316,22 @@ export const nextTimeout = (server: Server): number => {
   return due;
 };
 
+/** The files whose newest contents are on nodes, not on the disk. */
+export const dirtyFiles = (server: Server): FileNumber[] =>
+  [...server.entries.values()].filter(({ state }) => state === 'dirty').map(({ file }) => file);
+
 const afterEvent = (server: Server): void => {
   release(server);
   if (!server.stopping || server.stopped) return;
-  const dirty = [...server.entries.values()].filter((entry) => entry.state === 'dirty');
+  const dirty = dirtyFiles(server);
   const late = server.now >= server.stopDeadlineMs;
   if (!late && (dirty.length > 0 || server.running.size > 0)) return;
   if (dirty.length > 0) {
-    const files = dirty.map((entry) => entry.file).join(', ');
-    log(server, 'warn', `stopping with dirty files on their nodes: ${files}`);
+    log(server, 'warn', `stopping with dirty files on their nodes: ${filesInWords(dirty)}`);
   }
   server.stopped = true;
   server.stopDeadlineMs = Infinity;
-  server.commands.push({ do: 'stop' });
+  server.commands.push({ do: 'stop', complete: dirty.length === 0 });
 };
 
 /** The next command for the shell; undefined when there is none. */

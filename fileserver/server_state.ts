@@ -25,8 +25,8 @@ export type ServerCommand =
   | { readonly do: 'readFile'; readonly token: number; readonly file: FileNumber }
   | { readonly do: 'commit'; readonly token: number; readonly records: readonly CommitRecord[] }
   | { readonly do: 'log'; readonly level: 'info' | 'warn'; readonly text: string }
-  /** Everything is written back: flush the disk and stop. */
-  | { readonly do: 'stop' };
+  /** Flush the disk and stop. `complete`: everything is written back. */
+  | { readonly do: 'stop'; readonly complete: boolean };
 
 /** One registered cacher. */
 export interface MemberRecord {
@@ -48,6 +48,8 @@ export interface MemberRecord {
 export interface DirectClient {
   readonly client: ClientId;
   readonly files: OpenFiles;
+  /** Its requests that are not answered yet → the bytes each may move. */
+  readonly waiting: Map<number, number>;
 }
 
 export interface Counters {
@@ -127,9 +129,13 @@ export const sendTo = (server: Server, node: NodeId, message: Message): void => 
 /** Sends the final answer of a request to whoever asked. */
 export const replyTo = (server: Server, requester: Requester, message: Message): void => {
   if (requester.kind === 'member') sendTo(server, requester.node, message);
-  if (requester.kind === 'client') {
-    server.commands.push({ do: 'send', to: requester.peer, message });
-  }
+  if (requester.kind === 'client') answerClient(server, requester.peer, message);
+};
+
+/** Sends a direct client the final answer of a request, which is in flight no longer. */
+export const answerClient = (server: Server, link: string, message: Message): void => {
+  if ('request' in message) server.clients.get(link)?.waiting.delete(message.request);
+  server.commands.push({ do: 'send', to: link, message });
 };
 
 export const failRequest = (

@@ -71,6 +71,12 @@ export class LinkSocket {
     this.#socket.wake();
   }
 
+  /** Ends the link to a peer, both sides of which hear of it. */
+  cut(peer: PeerKey, reason: string): void {
+    this.links.cut(peer, reason, this.#socket.now());
+    this.#socket.wake();
+  }
+
   /** Tells every peer, then closes the socket. */
   async close(reason: string): Promise<void> {
     this.links.closeAll(CLOSE_CODE, reason, this.#socket.now());

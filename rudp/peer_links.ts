@@ -360,6 +360,13 @@ export class PeerLinks {
     if (dialing !== undefined) this.#endpoint.close(dialing, CLOSE.none, 'no need', this.#now);
   }
 
+  /** Ends the link of that key, if there is one; a peer that was set is dialled again. */
+  cut(key: PeerKey, reason: string, now: Millis): void {
+    this.#now = now;
+    const link = this.#links.get(key);
+    if (link !== undefined) this.#cut(link, { code: CLOSE.none, reason });
+  }
+
   /** Closes every link and forgets every peer; the closes still have to be sent. */
   closeAll(code: number, reason: string, now: Millis): void {
     this.#now = now;

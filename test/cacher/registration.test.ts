@@ -4,11 +4,12 @@ import {
   handlePeerUp,
   handleStop,
   handleTimeout,
-  STOP_LIMIT_MS,
+  unsavedFiles,
 } from '../../cacher/cacher_core.ts';
 import { RETRY_MS } from '../../cacher/registration.ts';
 import { SERVER, type FileNumber } from '../../protocol/ids.ts';
 import { CANDIDATES_LIMIT, type Message } from '../../protocol/messages.ts';
+import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
 import { CacherRun, EPOCH, FILE, GEOMETRY, writeOf } from './cacher_run.ts';
 
 const registered = (epoch = EPOCH): Message<'registered'> => ({
@@ -127,7 +128,7 @@ describe('an orderly stop of a cacher', () => {
     });
     expect(types(run.sent())).to.deep.equal(['leave']);
     run.server({ type: 'left' });
-    expect(run.take()).to.deep.include({ do: 'stop' });
+    expect(run.take()).to.deep.include({ do: 'stop', complete: true });
   });
 
   it('goes after its time is up, whatever is left', () => {
@@ -135,9 +136,10 @@ describe('an orderly stop of a cacher', () => {
     run.write('abc');
     handleStop(run.cacher, 0);
     handleTimeout(run.cacher, STOP_LIMIT_MS - 1);
-    expect(run.take()).to.not.deep.include({ do: 'stop' });
+    expect(run.take().map((each) => each.do)).to.not.include('stop');
     handleTimeout(run.cacher, STOP_LIMIT_MS);
-    expect(run.take()).to.deep.include({ do: 'stop' });
+    expect(run.take()).to.deep.include({ do: 'stop', complete: false });
+    expect(unsavedFiles(run.cacher)).to.deep.equal([FILE]);
   });
 
   it('takes no new role while it stops', () => {

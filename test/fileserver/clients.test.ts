@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { WAITING_LIMIT } from '../../fileserver/scheduler.ts';
 import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
+import { DIRECT_BYTES_LIMIT, DIRECT_REQUESTS_LIMIT } from '../../protocol/direct_limits.ts';
 import type { ClientId, FileNumber } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { codes, FILE, ServerRun } from './server_run.ts';
@@ -73,6 +75,88 @@ describe('direct clients', () => {
     expect(text(ask(read(2, 3))[0])).to.equal('nte');
     expect(text(ask(read(6, 99))[0])).to.equal('ts');
     expect(text(ask(read(8, 1))[0])).to.equal('');
+  });
+
+  it('are answered at once where no byte is to be moved, even while the file waits', () => {
+    const { run, ask } = start();
+    run.register('n1', 'n2');
+    run.write('n1');
+    ask(open(7, 1));
+    ask({ ...read(0, 4), request: 9 });
+    const nothing = { type: 'readDone', request: 2, bytes: new Uint8Array(0) };
+    expect(ask(read(0, 0))[0]).to.deep.include(nothing);
+    expect(ask(write(3, ''))[0]).to.deep.include({ type: 'writeDone', request: 3, count: 0 });
+  });
+
+  /** A client that reads a file whose owner does not answer: its requests stay in flight. */
+  const startWaiting = (): ReturnType<typeof start> => {
+    const started = start();
+    started.run.register('n1', 'n2');
+    started.run.write('n1');
+    started.ask(open(7, 0));
+    return started;
+  };
+
+  it('have so many requests in flight and no more, until some are answered', () => {
+    const { run, ask } = startWaiting();
+    for (let request = 10; request < 10 + DIRECT_REQUESTS_LIMIT; request++) {
+      expect(ask({ ...read(0, 1), request })).to.deep.equal([]);
+    }
+    const [refused] = ask({ ...read(0, 1), request: 5 });
+    expect(refused).to.include({ type: 'failed', request: 5, code: 'EBUSY' });
+    expect(refused?.type === 'failed' && refused.message).to.include(String(DIRECT_REQUESTS_LIMIT));
+    expect(ask({ ...read(0, 1), request: 10 }), 'a repeat is no further one').to.deep.equal([]);
+    expect(run.server.running.size).to.equal(DIRECT_REQUESTS_LIMIT);
+    run.from('c2', { type: 'hello', protocol: 1 });
+    run.from('c2', open(7, 0));
+    run.from('c2', read(0, 1));
+    expect(run.server.running.size, 'others are not held up').to.equal(DIRECT_REQUESTS_LIMIT + 1);
+    const sequence = Math.min(...run.server.running.keys());
+    const version = { term: 1, counter: 1 };
+    const bytes = new Uint8Array(1);
+    const order = { epoch: 1, sequence };
+    run.from('n1#1', { type: 'readOnceDone', order, file: FILE, version, bytes });
+    expect(codes(run.sent('c1').slice(-1))).to.deep.equal(['readDone']);
+    expect(ask({ ...read(0, 1), request: 5 })).to.deep.equal([]);
+  });
+
+  it('have so many bytes in flight and no more, but for a single request', () => {
+    const { run, ask } = startWaiting();
+    const waiting = run.server.clients.get('c1')?.waiting;
+    // Files of this size would not fit in a test: what waits already is made large instead.
+    waiting?.set(99, DIRECT_BYTES_LIMIT - 8);
+    expect(ask({ ...read(0, 8), request: 10 })).to.deep.equal([]);
+    const [refused] = ask({ ...read(0, 1), request: 11 });
+    expect(refused).to.include({ type: 'failed', code: 'EBUSY' });
+    expect(refused?.type === 'failed' && refused.message).to.include(String(DIRECT_BYTES_LIMIT));
+    waiting?.clear();
+    waiting?.set(99, DIRECT_BYTES_LIMIT);
+    expect(codes(ask({ ...read(0, 1), request: 12 }))).to.deep.equal(['EBUSY']);
+    waiting?.clear();
+    expect(ask({ ...read(0, 8), request: 13 })).to.deep.equal([]);
+  });
+
+  it('are refused when too many wait for one file, and write-backs are not', () => {
+    const { run, ask } = start();
+    run.register('n1', 'n2');
+    run.write('n1');
+    run.from('n2#1', { type: 'getModified', request: 60, file: FILE, holds: false });
+    const entry = run.server.entries.get(FILE);
+    run.from('x', { type: 'hello', protocol: 1 });
+    run.from('x', open(7, 0));
+    run.from('x', read(0, 1));
+    const [queued] = entry?.queue ?? [];
+    // As many clients would ask.
+    for (let request = 1; queued !== undefined && request < WAITING_LIMIT - 1; request++) {
+      entry?.queue.push({ ...queued, request: 1000 + request });
+    }
+    run.from('x', { ...read(0, 1), request: 3 });
+    expect(run.sent('x').some(({ type }) => type === 'failed')).to.equal(false);
+    expect(entry?.queue.length).to.equal(WAITING_LIMIT);
+    ask(open(7, 0));
+    expect(codes(ask(read(0, 1)))).to.deep.equal(['EBUSY']);
+    run.from('n1#1', { type: 'writeBack', request: 61, file: FILE });
+    expect(entry?.queue.length).to.equal(WAITING_LIMIT + 1);
   });
 
   it('are forgotten with their link', () => {

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
-import { handleLinkDown, handleStop, STOP_LIMIT_MS } from '../../fileserver/server_core.ts';
+import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
 import * as core from '../../fileserver/server_core.ts';
 import { RESEND_MS } from '../../fileserver/scheduler.ts';
 import type { FileNumber, NodeId } from '../../protocol/ids.ts';
+import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
 import { codes, FILE, ServerRun } from './server_run.ts';
 
 const OUTSIDE = 16 as FileNumber;
@@ -119,7 +120,7 @@ describe('the file server', () => {
     expect(run.take().some((each) => each.do === 'stop')).to.equal(false);
     core.handleTimeout(run.server, STOP_LIMIT_MS);
     const commands = run.take();
-    expect(commands.some((each) => each.do === 'stop')).to.equal(true);
+    expect(commands).to.deep.include({ do: 'stop', complete: false });
     const warned = commands.some((each) => each.do === 'log' && each.text.includes('dirty files'));
     expect(warned).to.equal(true);
   });

@@ -151,11 +151,16 @@ const downCommand = (): Command => {
   return runs(command, async () => {
     const { dir } = resolveOptions(command, names, ['dir']);
     const stopped = await bringDown(dir);
-    for (const { name, pid, outcome } of stopped) {
-      if (outcome !== 'killed') print(`${name} ${outcome}`);
-      else printError(`${name} did not stop in time: process ${pid ?? ''} was killed`);
+    for (const { name, pid, outcome, problem } of stopped) {
+      if (outcome === 'killed')
+        printError(`${name} did not stop in time: process ${pid ?? ''} was killed`);
+      else if (problem !== undefined) printError(`${name} ${outcome}, but: ${problem}`);
+      else print(`${name} ${outcome}`);
     }
-    return stopped.some(({ outcome }) => outcome === 'killed') ? EXIT.failed : EXIT.ok;
+    const failed = stopped.some(
+      ({ outcome, problem }) => outcome === 'killed' || problem !== undefined,
+    );
+    return failed ? EXIT.failed : EXIT.ok;
   });
 };
 

@@ -3,7 +3,7 @@
 import { SERVER } from '../protocol/ids.ts';
 import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { withClusterLock } from './cluster_up.ts';
-import { stopDaemon } from './daemon_process.ts';
+import { errorToldSince, logLength, stopDaemon } from './daemon_process.ts';
 import { readProcessFile, removeProcessFile } from './process_file.ts';
 
 type StopOutcome = 'stopped' | 'killed' | 'was not running';
@@ -12,6 +12,8 @@ export interface Stopped {
   readonly name: string;
   readonly pid: number | undefined;
   readonly outcome: StopOutcome;
+  /** What could not be saved, or went wrong otherwise, in the daemon's own words. */
+  readonly problem: string | undefined;
 }
 
 /** Stops every daemon of the cluster in `dir`, one after the other; each in bounded time. */
@@ -24,10 +26,13 @@ export const bringDown = async (dir: string): Promise<Stopped[]> => {
       const pidFile = paths.pid(name);
       const identity = readProcessFile(pidFile);
       if (identity === undefined) removeProcessFile(pidFile);
+      const log = paths.log(name);
+      const logStart = logLength(log);
       outcomes.push({
         name,
         pid: identity?.pid,
         outcome: identity === undefined ? 'was not running' : await stopDaemon(identity, pidFile),
+        problem: errorToldSince(log, logStart),
       });
     }
     return outcomes;

@@ -267,8 +267,14 @@ export const addNodes = async (
     }));
     checkSocketPaths(paths, added);
     const config = { ...before, nodes: [...before.nodes, ...added] };
-    const outcome = await startMissing(paths, config, names, signal);
+    // First, so that no daemon runs that the other commands do not know of.
     writeClusterConfig(paths, config);
-    return { config, paths, formatted: false, ...outcome };
+    try {
+      const outcome = await startMissing(paths, config, names, signal);
+      return { config, paths, formatted: false, ...outcome };
+    } catch (error) {
+      writeClusterConfig(paths, before);
+      throw error;
+    }
   });
 };

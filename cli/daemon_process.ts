@@ -1,11 +1,12 @@
 /** Does I/O: a daemon as a background process: starting it, hearing that it is ready, stopping it. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError } from '../protocol/errors.ts';
+import { STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import { EXIT, type ExitStatus } from './exit_status.ts';
 import { readableLine } from './log.ts';
 import {
@@ -18,8 +19,10 @@ import {
 
 /** Longer than a cacher tries to reach its server, so that it can say so itself. */
 const READY_TIMEOUT_MS = 20_000;
+/** For what follows the bounded part of a stop: the last sync, and the goodbyes. */
+const STOP_MARGIN_MS = 5000;
 /** Longer than the bounded orderly stop of a daemon, so that a kill means that something hangs. */
-const STOP_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = STOP_LIMIT_MS + STOP_MARGIN_MS;
 const STOP_POLL_MS = 10;
 const TAIL_LINES = 12;
 
@@ -119,6 +122,17 @@ export const stopDaemon = async (
   }
   removeProcessFile(pidFile);
   return stopped ? 'stopped' : 'killed';
+};
+
+/** How long the log of a daemon is now, to look at what comes later. */
+export const logLength = (logFile: string): number =>
+  existsSync(logFile) ? statSync(logFile).size : 0;
+
+/** The error that a daemon told when it ended, in its log after `fromByte`; it has none after an orderly stop. */
+export const errorToldSince = (logFile: string, fromByte: number): string | undefined => {
+  if (!existsSync(logFile)) return undefined;
+  const lines = readFileSync(logFile).subarray(fromByte).toString().split('\n');
+  return lines.flatMap((line) => /^coopfs (?:server|cacher): (.*)$/.exec(line)?.[1] ?? []).at(-1);
 };
 
 /** A daemon that runs in this process. */

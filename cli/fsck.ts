@@ -16,6 +16,13 @@ const reportAsText = (disk: string, report: CheckReport): string[] => {
   const lines = geometry === undefined ? [] : [`geometry   ${geometryInWords(geometry)}`];
   if (volumeId !== undefined) lines.push(`volume     ${volumeId}`);
   if (clusterEpoch !== undefined) lines.push(`epoch      ${clusterEpoch}`);
+  // Without a geometry there is nothing that these lines could count.
+  if (geometry === undefined) {
+    lines.push(
+      ...findings.map(({ place, offset, problem }) => `! ${place}, at byte ${offset}: ${problem}`),
+    );
+    return [...lines, `${disk} is no disk image, or too damaged to be read as one`];
+  }
   lines.push(
     `journal    ${counted(report.recordsToReplay, 'record')} to replay`,
     `dirty      ${counted(report.markedFiles, 'file')} marked: newer in the memories of nodes`,

@@ -8,6 +8,13 @@ import { PATTERN_FILL, UNKNOWN_FILL } from './cluster_config.ts';
 
 export type InitialContents = (file: number) => Uint8Array;
 
+/** True if nobody ever wrote to the file, as far as the directory knows. */
+const isUntouched = async (fs: CoopFs, file: number): Promise<boolean> => {
+  // A file that is dirty for the first time is still of the first version at the server.
+  const { version, state, term } = await fs.where(file);
+  return compareVersions(version, FIRST_VERSION) === 0 && state !== 'dirty' && term === 0;
+};
+
 const readWhole = async (fs: CoopFs, number: number): Promise<Uint8Array> => {
   await using file = await fs.open(number, 'r');
   return await file.read(file.sizeBytes);
@@ -28,8 +35,7 @@ export const initialContents = async (
   const filledWith = fill === PATTERN_FILL ? undefined : fill;
   for (const file of new Set(files)) {
     if (file >= fs.geometry.files) continue;
-    const untouched =
-      fill !== UNKNOWN_FILL && compareVersions((await fs.where(file)).version, FIRST_VERSION) === 0;
+    const untouched = fill !== UNKNOWN_FILL && (await isUntouched(fs, file));
     contents.set(
       file,
       untouched ? fillContents(file, sizeBytes, filledWith) : await readWhole(fs, file),

@@ -21,6 +21,14 @@ const entryOf = (json: string): Record<string, unknown> | undefined => {
   }
 };
 
+/** An FsError says all in its message; where it was made is of use in the JSON lines only. */
+const isToldError = (key: string, value: unknown): boolean =>
+  key === 'err' &&
+  typeof value === 'object' &&
+  value !== null &&
+  'type' in value &&
+  value.type === 'FsError';
+
 /** One line of the log for a person; a line that is no JSON object comes back as it is. */
 export const readableLine = (json: string): string => {
   const entry = entryOf(json);
@@ -28,7 +36,7 @@ export const readableLine = (json: string): string => {
   const time = String(entry['time']).slice(11, 23);
   const level = (pino.levels.labels[Number(entry['level'])] ?? '').toUpperCase().padEnd(5);
   const fields = Object.entries(entry)
-    .filter(([key]) => !PLACED.has(key))
+    .filter(([key, value]) => !PLACED.has(key) && !isToldError(key, value))
     .map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
   const message = typeof entry['msg'] === 'string' ? entry['msg'] : '';
   return `${time} ${level} ${String(entry['name'])}: ${message}${fields.join('')}`;

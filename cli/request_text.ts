@@ -23,7 +23,7 @@ const parseQuoted = (text: string): ParsedText => {
     if (text.charAt(at) === '\\') {
       const escape = parseEscape(text, at);
       if (escape === undefined) {
-        const found = JSON.stringify(text.slice(at, at + 2));
+        const found = /^\\x[^"\s]{0,2}|^\\.?/u.exec(text.slice(at))?.[0] ?? '\\';
         return { wrong: `${found} is no escape`, expected: ESCAPE_FORMS };
       }
       parts.push(Uint8Array.of(escape.byte));

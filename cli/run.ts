@@ -11,6 +11,7 @@ import { initialContents } from './initial_contents.ts';
 import { untilInterrupted } from './interruption.ts';
 import { declareOptions, resolveOptions, wasTyped } from './options.ts';
 import { placeOf, planRun, type RunPlan } from './run_arguments.ts';
+import { SLEEP_LIMIT_MS } from './request_set.ts';
 import { runSets, type RunOutcome } from './run_sets.ts';
 import { counted } from './text_table.ts';
 
@@ -47,8 +48,8 @@ SET is a file with one command a line (/dev/stdin can be one):
   read <filenum> <num of bytes>
   write <filenum> <write string> the rest of the line; in double quotes with \\n \\t \\xNN
   close <filenum>
-  sleep <ms>
-  barrier <name>                 waits for the other sets that name it
+  sleep <ms>                     at most ${SLEEP_LIMIT_MS}
+  barrier <name>                 waits for the other sets that name it (A-Z a-z 0-9 . _ -)
   expect <text>                  what the read before it must have brought
   expect-error <CODE>            what the command before it must have failed with
 Blank lines and lines that begin with # count for nothing.

@@ -1,7 +1,8 @@
 /** Does I/O: which nodes run which request sets: the arguments of `coopfs run`, with the sets read. */
 
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { messageOf } from '../protocol/errors.ts';
 import { isNodeName } from '../protocol/ids.ts';
 import type { Target } from './application_messages.ts';
@@ -80,11 +81,31 @@ export const parseAssignments = (args: readonly string[]): Assignment[] => {
 /** Opening /dev/stdin fails where it is a socket, so it is read as the stream that it is. */
 const STANDARD_INPUT = '/dev/stdin';
 
-const readSet = async (path: string): Promise<string> => {
+const readSet = async (path: string): Promise<Uint8Array> => {
   try {
-    return path === STANDARD_INPUT ? await text(process.stdin) : await readFile(path, 'utf8');
+    return path === STANDARD_INPUT ? await buffer(process.stdin) : await readFile(path);
   } catch (error) {
     throw new UsageError(`the request set ${path} cannot be read: ${messageOf(error)}`);
+  }
+};
+
+const LINE_FEED = 0x0a;
+
+/** The set as text. @throws UsageError where it is no UTF-8, rather than changing what it says. */
+const decodeSet = (bytes: Uint8Array, path: string): string => {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    let line = 1;
+    for (let at = 0; at < bytes.length; line++) {
+      const end = bytes.indexOf(LINE_FEED, at);
+      const next = end === -1 ? bytes.length : end + 1;
+      if (!isUtf8(bytes.subarray(at, next))) break;
+      at = next;
+    }
+    const right = 'expected UTF-8, and other bytes as \\xNN in double quotes';
+    throw new UsageError(`${path}:${line}: the line is not UTF-8, ${right}`);
   }
 };
 
@@ -94,7 +115,7 @@ const readSets = async (paths: readonly string[]): Promise<(readonly Command[])[
     throw new UsageError(`${STANDARD_INPUT} can be read once: expected one set from it at most`);
   }
   const parsed = await Promise.all(
-    paths.map(async (path) => parseRequestSet(await readSet(path), path)),
+    paths.map(async (path) => parseRequestSet(decodeSet(await readSet(path), path), path)),
   );
   const errors = parsed.flatMap((set) => (set.ok ? [] : set.errors));
   if (errors.length > 0) throw new UsageError(errors.join('\n'));

@@ -56,6 +56,9 @@ describe('a local cluster', function () {
       // Of two nodes the other one is the backup, which reads what it keeps for the owner.
       servedFrom: 'local',
     });
+    // Dirty for the first time: its contents are no longer what filled the disk.
+    const later = setAt('n1', 'open 7 0\nread 7 7\nexpect from n1\n');
+    expect(await coopfs(['run', '--dir', dir, '--check', later])).to.include({ status: 0 });
     const where = await coopfs(['where', '7', '--dir', dir, '--json']);
     expect(JSON.parse(where.out)).to.include({ file: 7, state: 'dirty', owner: 'n1' });
 

@@ -66,8 +66,8 @@ describe('request sets', () => {
 
   it('refuse quotes that do not close, unknown escapes, and text after the quote', () => {
     expect(errorsOf('write 1 "abc')[0]).to.include('set:1: the quote is not closed');
-    expect(errorsOf('write 1 "a\\q"')[0]).to.include('"\\\\q" is no escape, expected \\n \\t');
-    expect(errorsOf('write 1 "a\\x4"')[0]).to.include('is no escape');
+    expect(errorsOf('write 1 "a\\q"')[0]).to.include(': \\q is no escape, expected \\n \\t');
+    expect(errorsOf('write 1 "a\\x4"')[0]).to.include(': \\x4 is no escape');
     expect(errorsOf('write 1 "a\\')[0]).to.include('is no escape');
     expect(errorsOf('write 1 "a" b')[0]).to.include('"b" follows the closing quote');
     expect(errorsOf('write 1 ')[0]).to.include('the string is missing');

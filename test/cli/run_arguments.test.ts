@@ -95,6 +95,14 @@ describe('planRun', () => {
     expect(await refusalOf(direct, ...sets)).to.match(/bad:1: .*\n.*bad:2: /);
   });
 
+  it('refuses bytes that are no UTF-8, which it would change otherwise', async () => {
+    const path = join(folder, 'latin');
+    writeFileSync(path, Buffer.from('open 7 1\nwrite 7 \xe9\n', 'latin1'));
+    expect(await refusalOf(direct, `a=${path}`)).to.match(/latin:2: .*not UTF-8.*\\xNN/);
+    writeFileSync(path, '\uFEFFopen 7 1\nwrite 7 é\n');
+    expect((await planRun(direct, [`a=${path}`])).sets[0]?.commands.length).to.equal(2);
+  });
+
   it('tells a set that cannot be read, and one that can be read but once', async () => {
     expect(await refusalOf(direct, 'a=/nowhere/x')).to.include('/nowhere/x');
     expect(await refusalOf(direct, 'a=/dev/stdin', 'b=/dev/stdin')).to.include('once');

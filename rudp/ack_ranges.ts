@@ -19,13 +19,15 @@ export class AckRanges {
   /** The round trip is much longer than the turns of a process. */
   isLongPath = false;
   readonly #maxAckDelayMs: Millis;
+  readonly #maxRanges: number;
   #largestReceivedAt: Millis = 0;
   /** Packets below are taken for duplicates: their ranges were forgotten. */
   #floor = 0;
   #elicitingSinceAck = 0;
   #deadline: Millis = NEVER;
 
-  constructor(maxAckDelayMs: Millis) {
+  constructor(maxAckDelayMs: Millis, maxRanges = MAX_ACK_RANGES) {
+    this.#maxRanges = maxRanges;
     this.#maxAckDelayMs = maxAckDelayMs;
   }
 
@@ -41,7 +43,7 @@ export class AckRanges {
   record(packetNumber: number, ackEliciting: boolean, now: Millis): void {
     const inOrder = packetNumber === this.largestReceived + 1;
     this.received.add(packetNumber, packetNumber + 1);
-    if (this.received.count > MAX_ACK_RANGES) {
+    if (this.received.count > this.#maxRanges) {
       this.#floor = this.received.removeLowest() ?? this.#floor;
     }
     if (packetNumber > this.largestReceived) {

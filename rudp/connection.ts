@@ -133,7 +133,7 @@ export class Connection {
       protection: seed.protection,
       keys: new KeyUpdate(seed.protection, options.keyUpdatePackets, options.keyUpdateMs, now),
       loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
-      acks: new AckRanges(options.maxAckDelayMs),
+      acks: new AckRanges(options.maxAckDelayMs, options.maxAckRanges),
       channels: new Channels(limits, sendCredit),
       reassembly: new Reassembly(options, receiveCredit, (channel, message) => {
         counters.messagesReceived += 1;

@@ -21,6 +21,13 @@ export class ConnectionTable {
   /** What each accepted client was answered, so that a repeated hello gets the same again. */
   readonly #accepted = new Map<string, Accepted>();
 
+  readonly #halfOpen = new Set<Connection>();
+
+  /** Accepted clients that have not shown yet that they got our welcome. */
+  get halfOpen(): number {
+    return this.#halfOpen.size;
+  }
+
   add(connection: Connection): void {
     this.byLocalId.set(connection.localId, connection);
     this.#byRemote.set(keyOf(connection.address, connection.remoteId), connection);
@@ -28,6 +35,7 @@ export class ConnectionTable {
 
   remove(connection: Connection): void {
     const key = keyOf(connection.address, connection.remoteId);
+    this.#halfOpen.delete(connection);
     this.byHandle.delete(connection.handle);
     this.byLocalId.delete(connection.localId);
     if (this.#byRemote.get(key) === connection) this.#byRemote.delete(key);
@@ -36,6 +44,7 @@ export class ConnectionTable {
 
   /** The user learns of the connection. */
   announce(connection: Connection): void {
+    this.#halfOpen.delete(connection);
     this.byHandle.set(connection.handle, connection);
   }
 
@@ -49,6 +58,7 @@ export class ConnectionTable {
   }
 
   rememberWelcome(connection: Connection, welcome: Uint8Array): void {
+    this.#halfOpen.add(connection);
     this.#accepted.set(keyOf(connection.address, connection.remoteId), { connection, welcome });
   }
 

@@ -75,8 +75,7 @@ export class Endpoint {
    */
   connect(address: string, now: Millis): ConnectionHandle {
     if (this.#isFull()) {
-      const { maxConnections } = this.options;
-      throw new RudpError('refused', `all ${maxConnections} connections are in use`);
+      throw new RudpError('refused', `all ${this.options.maxConnections} connections are in use`);
     }
     const dial = createDial(this.#takeHandle(), address, this.#newId(), this.options, now);
     this.#dials.add(dial);
@@ -192,6 +191,11 @@ export class Endpoint {
   /** The client is where it says it is: from here on it may cost memory. */
   #accept(from: string, hello: Hello, now: Millis): void {
     const { clientId } = hello;
+    if (this.#table.halfOpen >= this.options.maxHalfOpen) {
+      // The client says hello again; who replays somebody's hello gets no further than here.
+      this.#drop();
+      return;
+    }
     const handshake = this.options.protection.responder();
     const peer = readHello(hello, handshake, this.options.clusterId);
     if (peer === undefined) {
@@ -298,6 +302,11 @@ export class Endpoint {
     this.#events.push({ type: 'closed', connection: dial.handle, ...by });
   }
 
+  /** Accepted clients that have not confirmed yet. */
+  get halfOpen(): number {
+    return this.#table.halfOpen;
+  }
+
   #isFull(): boolean {
     return this.#dials.size + this.#table.byLocalId.size >= this.options.maxConnections;
   }
@@ -307,11 +316,8 @@ export class Endpoint {
   }
 
   #newId(): ConnectionId {
-    const { random } = this.options;
-    let id = newConnectionId(random);
-    while (this.#table.byLocalId.has(id) || this.#dials.hasLocalId(id))
-      id = newConnectionId(random);
-    return id;
+    const id = newConnectionId(this.options.random);
+    return this.#table.byLocalId.has(id) || this.#dials.hasLocalId(id) ? this.#newId() : id;
   }
 
   #afterInput(connection: Connection): void {

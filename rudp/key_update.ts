@@ -43,8 +43,6 @@ export class KeyUpdate {
 
   /** The peer has acknowledged packets up to this number. */
   onAcked(largestAcked: number): void {
-    // If the peer's own update has moved our keys on, this counter tells of the ones before.
-    if (this.#generation !== this.#protection.generation) return;
     if (largestAcked >= this.#firstPacketNumber) this.#confirmed = true;
   }
 }

@@ -36,7 +36,7 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  */
 export const MESSAGE_OVERHEAD_BYTES = 64;
 
-/** Ranges of received packet numbers that are remembered; the oldest is forgotten first. */
+/** Ranges of received packet numbers that are remembered by default; the oldest is forgotten first. */
 export const MAX_ACK_RANGES = 256;
 
 /** Ranges that one ACK frame reports, newest first. */

@@ -3,6 +3,7 @@
 import { isCongestionName, type CongestionName } from './congestion.ts';
 import { RudpError } from './errors.ts';
 import {
+  MAX_ACK_RANGES,
   MAX_CLUSTER_ID_BYTES,
   MAX_DATAGRAM_BYTES,
   MAX_MESSAGE_BYTES,
@@ -60,6 +61,10 @@ export interface EndpointOptions {
   readonly redundancyShare?: number;
   /** Connections at one time, dialled and accepted; a further hello is refused. Default 4,096. */
   readonly maxConnections?: number;
+  /** Of these, accepted clients that have not confirmed yet; a further hello is dropped. Default 256. */
+  readonly maxHalfOpen?: number;
+  /** Runs of received packet numbers that are remembered per connection. Default 256. */
+  readonly maxAckRanges?: number;
   /** False refuses every hello. Default true. */
   readonly accept?: boolean;
   /**
@@ -102,6 +107,8 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
   ['keyUpdateMs', 1, MAX_MILLIS],
   ['redundancyShare', 0, 1],
   ['maxConnections', 1, 1_000_000],
+  ['maxHalfOpen', 1, 1_000_000],
+  ['maxAckRanges', 2, 65_536],
 ];
 
 /**
@@ -133,6 +140,8 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     keyUpdateMs: options.keyUpdateMs ?? 600_000,
     redundancyShare: options.redundancyShare ?? 0.2,
     maxConnections: options.maxConnections ?? 4_096,
+    maxHalfOpen: options.maxHalfOpen ?? 256,
+    maxAckRanges: options.maxAckRanges ?? MAX_ACK_RANGES,
     accept: options.accept ?? true,
     supersede: options.supersede ?? 'address',
     credit: options.credit ?? 'poll',

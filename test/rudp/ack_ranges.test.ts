@@ -79,6 +79,18 @@ describe('ack ranges', () => {
     expect(acks.isDuplicate(11)).to.equal(true);
   });
 
+  it('remembers fewer if it is told to', () => {
+    const acks = new AckRanges(MAX_DELAY, 2);
+    for (const number of [0, 2]) acks.record(number, true, 0);
+    expect([acks.received.count, acks.isDuplicate(1)]).to.eql([2, false]);
+    acks.record(4, true, 0);
+    expect([acks.received.count, acks.isDuplicate(0), acks.isDuplicate(1)]).to.eql([
+      2,
+      true,
+      false,
+    ]);
+  });
+
   it(`remembers ${MAX_ACK_RANGES} ranges, and takes all before them for duplicates`, () => {
     const acks = new AckRanges(MAX_DELAY);
     for (let range = 0; range < MAX_ACK_RANGES; range += 1) acks.record(2 * range, true, 0);

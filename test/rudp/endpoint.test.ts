@@ -160,7 +160,11 @@ describe('handshake', () => {
     const foreign = createChecksumProtection(7);
     const otherKey = new SimulatedPair(1, {}, { client: { protection: foreign } });
     expect(outcome(otherKey)).to.equal(CLOSE.handshakeTimeout);
-    const otherCluster = new SimulatedPair(1, {}, { client: { clusterId: 'another' } });
+    const otherCluster = new SimulatedPair(
+      1,
+      {},
+      { client: { clusterId: 'one' }, server: { clusterId: 'two' } },
+    );
     expect(outcome(otherCluster)).to.equal(CLOSE.handshakeTimeout);
     const otherVersion = new SimulatedPair(1);
     const { server, client } = otherVersion;

@@ -35,6 +35,8 @@ describe('options', () => {
       ['idleTimeoutMs', 1, 3_600_000],
       ['keyUpdatePackets', 1, 2 ** 23],
       ['keyUpdateMs', 1, 3_600_000],
+      ['maxHalfOpen', 1, 1_000_000],
+      ['maxAckRanges', 2, 65_536],
     ];
     for (const [key, least, greatest] of bounds) {
       expect(resolve({ [key]: least })[key]).to.equal(least);

@@ -1,5 +1,7 @@
 /** The applications of this node: what each has open, and what it asks for. */
 
+import { assert } from '../protocol/assert.ts';
+import { CLIENTS_PER_REGISTRATION } from '../protocol/client_numbers.ts';
 import { FsError } from '../protocol/errors.ts';
 import { FIRST_VERSION, type ClientId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
@@ -32,8 +34,6 @@ export const APPLICATIONS_LIMIT = 1024;
 export const OPERATIONS_LIMIT = 4096;
 
 const NO_BYTES = new Uint8Array(0);
-/** A client number is the cacher's incarnation (32 bits) and a count: unique on the volume. */
-const CLIENTS_PER_INCARNATION = 65_536;
 
 /** Greets an application. Throws FsError: an unknown version, or no room for one more. */
 const hello = (cacher: Cacher, link: string, message: Message<'hello'>): void => {
@@ -44,13 +44,13 @@ const hello = (cacher: Cacher, link: string, message: Message<'hello'>): void =>
 };
 
 const admit = (cacher: Cacher, link: string): Application => {
-  if (cacher.applications.size >= APPLICATIONS_LIMIT) {
+  const { size } = cacher.applications;
+  if (size >= APPLICATIONS_LIMIT || cacher.nextClient >= CLIENTS_PER_REGISTRATION) {
     const text = `${APPLICATIONS_LIMIT} applications are connected already, which is the limit`;
     throw new FsError('EBUSY', text);
   }
-  const number =
-    (cacher.options.incarnation % 2 ** 32) * CLIENTS_PER_INCARNATION +
-    (cacher.nextClient++ % CLIENTS_PER_INCARNATION);
+  assert(cacher.registration !== undefined, 'an application is numbered before registration');
+  const number = cacher.registration.firstClient + cacher.nextClient++;
   const application = { client: number as ClientId, files: new Map() };
   cacher.applications.set(link, application);
   return application;
@@ -170,7 +170,14 @@ const read = (
     reply(cacher, link, { type: 'readDone', request, ...nothing });
     return;
   }
-  const place = { link, client: application.client, request, offset, length };
+  const place = {
+    link,
+    client: application.client,
+    request,
+    offset,
+    length,
+    queuedAtMs: cacher.now,
+  };
   queue(cacher, file, { ...place, kind: 'read', bytes: NO_BYTES, missed: false, through: false });
 };
 
@@ -189,7 +196,14 @@ const write = (
     return;
   }
   const bytes = message.bytes.slice(0, count);
-  const place = { link, client: application.client, request, offset, length: 0 };
+  const place = {
+    link,
+    client: application.client,
+    request,
+    offset,
+    length: 0,
+    queuedAtMs: cacher.now,
+  };
   queue(cacher, file, { ...place, kind: 'write', bytes, missed: false, through: false });
 };
 

@@ -9,6 +9,7 @@ import { compareVersions, OUTCOMES_KEPT, type NodeId, type Version } from '../pr
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
 import { isOwner, move, type CachedFile, type Operation } from './cached_file.ts';
+import { hasLease } from './leases.ts';
 import { cachedFile, log, reply, sendToPeer, sizeOf, type Cacher } from './cacher_state.ts';
 
 /** How long an owner waits for its backup before it sends a write again. */
@@ -47,7 +48,9 @@ export const startSync = (cacher: Cacher, cached: CachedFile): void => {
 
 /** Sends the pending write: as a delta if the backup is known to hold what it builds on. */
 export const sendWrite = (cacher: Cacher, cached: CachedFile): void => {
-  const { write, backup, backupVersion, file, term, outcomes } = cached;
+  // What is frozen waits for the server to say who keeps the second copy now.
+  if (cached.copy === 'frozen') return;
+  const { write, backup, backupVersion, file, roleTerm: term, outcomes } = cached;
   assert(write !== undefined && backup !== undefined, `file ${file}: no write to send`);
   write.sentAtMs = cacher.now;
   const { version, base } = write;
@@ -68,9 +71,11 @@ export const backupAck = (
   const cached = cacher.files.get(message.file);
   const write = cached?.write;
   if (cached === undefined || write === undefined) return undefined;
-  if (cached.backup !== from || cached.term !== message.term) return undefined;
+  if (cached.backup !== from || cached.roleTerm !== message.term) return undefined;
   if (compareVersions(write.version, message.version) !== 0) return undefined;
-  assert(isOwner(cached), `file ${cached.file}: a backup's answer in state ${cached.copy}`);
+  const sends = isOwner(cached) || cached.copy === 'syncing';
+  if (cached.copy === 'frozen') return undefined;
+  assert(sends, `file ${cached.file}: a backup's answer in state ${cached.copy}`);
   cached.backupVersion = write.version;
   cached.write = undefined;
   if (write.operation === undefined) return cached;
@@ -90,13 +95,19 @@ export const backupRefused = (
 ): void => {
   const cached = cacher.files.get(message.file);
   if (cached?.write === undefined || cached.backup !== from) return;
-  if (cached.term !== message.term) return;
+  if (cached.roleTerm !== message.term) return;
   if (message.reason === 'base') {
     cached.backupVersion = undefined;
     sendWrite(cacher, cached);
   }
-  // "not-yet" is repeated by the timer; after "stale" the server's orders say what became of the file.
+  // The timer repeats it with its next tick.
+  if (message.reason === 'not-yet') cached.write.sentAtMs = cacher.now - BACKUP_RESEND_MS;
+  // After "stale" the server's orders say what became of the file.
 };
+
+/** A frozen copy, older than the new owner's, which is to be replaced by the whole of that as backup. */
+export const isAwaited = ({ copy, roleTerm, owner, prepared }: CachedFile, term: number): boolean =>
+  copy === 'frozen' && prepared !== undefined && roleTerm === term && owner !== undefined;
 
 /** A write arrives at the backup. */
 export const backupWrite = (
@@ -112,8 +123,11 @@ export const backupWrite = (
     sendToPeer(cacher, from, { type: 'backupRefused', ...answer, version: held, reason });
     return undefined;
   };
-  if (cached.term < term) return refuse('not-yet');
-  const isBackup = cached.copy === 'backup' || cached.copy === 'reserved';
+  // Without a lease this node may have been given up: what it acknowledged would not count.
+  const known = cached.term <= term && cached.roleTerm >= term;
+  if ((cached.term < term && !known) || !hasLease(cacher)) return refuse('not-yet');
+  const isBackup =
+    cached.copy === 'backup' || cached.copy === 'reserved' || isAwaited(cached, term);
   if (cached.term > term || !isBackup || cached.owner !== from) return refuse('stale');
   const size = sizeOf(cacher);
   const fits = whole ? bytes.length === size : clip(size, offset, bytes.length) === bytes.length;

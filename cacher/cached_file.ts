@@ -18,7 +18,7 @@ import { COPY_TABLE, type CopyEvent, type CopyState } from './copy_table.ts';
 export interface Operation {
   readonly kind: 'read' | 'write';
   /** The application's connection, its number, and its request there. */
-  readonly link: string;
+  link: string;
   readonly client: ClientId;
   readonly request: number;
   readonly offset: number;
@@ -28,13 +28,14 @@ export interface Operation {
   readonly bytes: Uint8Array;
   /** This operation had to ask for the file. */
   missed: boolean;
+  readonly queuedAtMs: number;
   /** It goes through the server: no page could be reserved, or no backup found. */
   through: boolean;
 }
 
 /** A request to the file server that has not been answered; the file has at most one. */
 export interface Want {
-  readonly message: Message<
+  message: Message<
     'getShared' | 'getModified' | 'writeBack' | 'recirculate' | 'readThrough' | 'writeThrough'
   >;
   /** The operation that cannot go on without the answer. */
@@ -63,8 +64,16 @@ export interface CachedFile {
   /** The contents; empty while there are none. */
   bytes: Uint8Array;
   outcomes: readonly Outcome[];
-  /** The term of the role as owner or backup. */
+  /** The newest term that is known; nothing is acknowledged under an older one. */
   term: number;
+  /** The term of the role in which the contents are held, or were before they were frozen. */
+  roleTerm: number;
+  /** As reserved backup: the disk has what the first write will build on. */
+  onDisk: boolean;
+  /** Data of an earlier transaction than this recovery is void. */
+  fence: Order | undefined;
+  /** The order that made this node owner after a loss, until the backup is up to date. */
+  promotion: Order | undefined;
   /** As owner: the node with the second copy, and the version it is known to hold. */
   backup: NodeId | undefined;
   backupVersion: Version | undefined;
@@ -102,6 +111,10 @@ export const newCachedFile = (file: FileNumber): CachedFile => ({
   bytes: new Uint8Array(0),
   outcomes: [],
   term: 0,
+  roleTerm: 0,
+  onDisk: false,
+  fence: undefined,
+  promotion: undefined,
   backup: undefined,
   backupVersion: undefined,
   owner: undefined,

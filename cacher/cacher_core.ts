@@ -26,10 +26,13 @@ import {
   requestFailed,
   writeThroughDone,
 } from './operations.ts';
+import { isCurrent } from './order_fence.ts';
 import * as orders from './orders.ts';
 import { evict, releasePages } from './pages.ts';
+import { promote, protectedAgain, recover } from './recovery.ts';
 import {
   DEFAULT_TICK_MS,
+  expelled,
   heartbeatAck,
   members,
   registered,
@@ -57,10 +60,13 @@ export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   applications: new Map(),
   relayed: new Map(),
   nextRequest: 1,
-  nextClient: 1,
+  nextClient: 0,
   nextTickMs: now + DEFAULT_TICK_MS,
   heartbeats: 0,
-  lastAckMs: now,
+  heartbeatsSent: new Map(),
+  echo: 0,
+  registerSentMs: now,
+  leaseUntilMs: -Infinity,
   counters: {
     reads: 0,
     readsLocal: 0,
@@ -75,6 +81,8 @@ export const newCacher = (options: CacherOptions, now: number): Cacher => ({
     evictionsWrittenBack: 0,
     recirculated: 0,
     backupsRefused: 0,
+    leasesLost: 0,
+    timedOut: 0,
   },
   commands: [],
 });
@@ -125,10 +133,6 @@ export const handleMessage = (
   afterEvent(cacher);
 };
 
-/** Orders of an earlier epoch are void (rule 7). */
-const isCurrent = (cacher: Cacher, message: Message): boolean =>
-  !('order' in message) || message.order.epoch === cacher.registration?.epoch;
-
 const fromPeer = (cacher: Cacher, from: NodeId, message: Message): void => {
   switch (message.type) {
     case 'data':
@@ -141,7 +145,9 @@ const fromPeer = (cacher: Cacher, from: NodeId, message: Message): void => {
     }
     case 'backupAck': {
       const cached = backupAck(cacher, from, message);
-      if (cached !== undefined) pump(cacher, cached);
+      if (cached === undefined) break;
+      protectedAgain(cacher, cached);
+      pump(cacher, cached);
       break;
     }
     case 'backupRefused':
@@ -156,7 +162,7 @@ const fromServer = (cacher: Cacher, message: Message): void => {
   switch (message.type) {
     case 'registered':
       registered(cacher, message);
-      for (const cached of cacher.files.values()) pump(cacher, cached);
+      pumpAll(cacher);
       break;
     case 'registrationRefused':
       cacher.refused = true;
@@ -166,7 +172,10 @@ const fromServer = (cacher: Cacher, message: Message): void => {
       members(cacher, message.members);
       break;
     case 'heartbeatAck':
-      heartbeatAck(cacher, message);
+      if (heartbeatAck(cacher, message)) pumpAll(cacher);
+      break;
+    case 'expelled':
+      expelled(cacher);
       break;
     case 'left':
       stopNow(cacher);
@@ -183,6 +192,10 @@ const fromServer = (cacher: Cacher, message: Message): void => {
         log(cacher, 'warn', `${message.type} of the server is not for a cacher: dropped`);
       }
   }
+};
+
+const pumpAll = (cacher: Cacher): void => {
+  for (const cached of [...cacher.files.values()]) pump(cacher, cached);
 };
 
 /** Final answers to this cacher's requests. False if the message is none. */
@@ -215,8 +228,16 @@ const order = (cacher: Cacher, message: Message): boolean => {
     case 'collect':
     case 'readOnce':
       fileMessage(cacher, message, (_, cached) => {
-        orders.defer(cached, message);
+        // What is frozen waits for no backup any more.
+        if (cached.copy === 'frozen') orders.execute(cacher, cached, message);
+        else orders.defer(cached, message);
       });
+      return true;
+    case 'recover':
+      fileMessage(cacher, message, recover);
+      return true;
+    case 'promote':
+      fileMessage(cacher, message, promote);
       return true;
     case 'invalidate':
       fileMessage(cacher, message, orders.invalidate);

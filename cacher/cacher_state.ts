@@ -37,6 +37,8 @@ export interface CacherOptions {
   readonly address: string;
   readonly pages: number;
   readonly writebackIntervalMs: number;
+  /** How long an operation may wait for the cluster before it fails with ETIMEDOUT. */
+  readonly serverWaitMs: number;
   readonly policy: ReplacementPolicy;
 }
 
@@ -46,6 +48,11 @@ export interface Registration {
   readonly geometry: Geometry;
   readonly openPolicy: OpenPolicy;
   readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  /** Transactions before this one were of an earlier registration: their data is void (rule 7). */
+  readonly firstSequence: number;
+  /** The first of the numbers for this node's applications. */
+  readonly firstClient: ClientId;
 }
 
 export interface Application {
@@ -78,6 +85,8 @@ export interface Counters {
   evictionsWrittenBack: number;
   recirculated: number;
   backupsRefused: number;
+  leasesLost: number;
+  timedOut: number;
 }
 
 export interface Cacher {
@@ -103,8 +112,13 @@ export interface Cacher {
   nextClient: number;
   nextTickMs: number;
   heartbeats: number;
-  /** When the server last answered a heartbeat. */
-  lastAckMs: number;
+  /** When heartbeats were sent that are not answered yet. */
+  heartbeatsSent: Map<number, number>;
+  /** The newest heartbeat that was answered. */
+  echo: number;
+  /** When registration was first asked for, since the node was last admitted. */
+  registerSentMs: number;
+  leaseUntilMs: number;
   counters: Counters;
   commands: CacherCommand[];
 }

@@ -20,7 +20,9 @@ export type CopyState =
   /** The second copy of a dirty file; readable by this node's applications. */
   | 'backup'
   /** Dirty contents under a term that has ended; kept until told to drop them, not readable. */
-  | 'frozen';
+  | 'frozen'
+  /** Chosen as owner after a loss: brings the new backup up to date, serves nothing yet. */
+  | 'syncing';
 
 export type CopyEvent =
   | 'data'
@@ -41,8 +43,12 @@ export type CopyEvent =
   | 'drop'
   | 'invalidate'
   | 'evict'
-  /** The file server was started anew: clean copies are not known to it. */
-  | 'new-epoch';
+  /** Somebody was lost: stop serving, give clean copies up. */
+  | 'recover'
+  /** Owner from now on, in place of one that was lost. */
+  | 'promote'
+  /** This node registered anew: the server knows nothing of what it holds. */
+  | 'registered-anew';
 
 export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, CopyState>>>> = {
   invalid: {
@@ -53,26 +59,35 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     expect: 'expecting',
     'prepare-backup': 'reserved',
   },
-  expecting: { data: 'shared', invalidate: 'invalid', 'new-epoch': 'invalid' },
+  expecting: {
+    data: 'shared',
+    invalidate: 'invalid',
+    recover: 'invalid',
+    'registered-anew': 'invalid',
+  },
   shared: {
     grant: 'modified',
     'prepare-backup': 'backup',
     drop: 'invalid',
     invalidate: 'invalid',
     evict: 'invalid',
-    'new-epoch': 'invalid',
+    recover: 'invalid',
+    'registered-anew': 'invalid',
   },
   arriving: {
     grant: 'modified',
     'no-backup': 'shared',
     refused: 'invalid',
-    'new-epoch': 'invalid',
+    recover: 'invalid',
+    'registered-anew': 'invalid',
   },
   modified: {
     forward: 'owned',
     'freeze-as-backup': 'backup',
     freeze: 'frozen',
     collect: 'writing-back',
+    recover: 'frozen',
+    'registered-anew': 'frozen',
   },
   owned: {
     grant: 'modified',
@@ -80,17 +95,36 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     'freeze-as-backup': 'backup',
     freeze: 'frozen',
     collect: 'writing-back',
+    recover: 'frozen',
+    'registered-anew': 'frozen',
   },
-  'writing-back': { clean: 'shared' },
-  reserved: { 'backup-write': 'backup', invalidate: 'invalid' },
+  'writing-back': { clean: 'shared', recover: 'frozen', 'registered-anew': 'frozen' },
+  reserved: {
+    'backup-write': 'backup',
+    'prepare-backup': 'reserved',
+    invalidate: 'invalid',
+    recover: 'reserved',
+    'registered-anew': 'reserved',
+  },
   backup: {
     'backup-write': 'backup',
     grant: 'modified',
     freeze: 'frozen',
     clean: 'shared',
     invalidate: 'invalid',
+    recover: 'frozen',
+    'registered-anew': 'frozen',
   },
-  frozen: { drop: 'invalid' },
+  frozen: {
+    drop: 'invalid',
+    'prepare-backup': 'backup',
+    'backup-write': 'backup',
+    promote: 'syncing',
+    collect: 'writing-back',
+    recover: 'frozen',
+    'registered-anew': 'frozen',
+  },
+  syncing: { grant: 'modified', recover: 'frozen', 'registered-anew': 'frozen' },
 };
 
 /** States whose contents an application of this node may read. */
@@ -109,4 +143,5 @@ export const DIRTY: ReadonlySet<CopyState> = new Set<CopyState>([
   'writing-back',
   'backup',
   'frozen',
+  'syncing',
 ]);

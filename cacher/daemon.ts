@@ -27,6 +27,7 @@ export interface CacherConfig {
   readonly pages: number;
   readonly writebackIntervalMs: number;
   readonly security: Security;
+  readonly serverWaitMs: number;
   readonly log: Logger;
 }
 
@@ -100,6 +101,7 @@ class Daemon implements CacherDaemon {
         address: advertised(listen.host, port),
         pages,
         writebackIntervalMs: this.#config.writebackIntervalMs,
+        serverWaitMs: this.#config.serverWaitMs,
         policy: COURSE,
       };
       this.#cacher = core.newCacher(options, performance.now());

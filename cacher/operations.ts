@@ -7,6 +7,7 @@ import { startWrite } from './backup_writes.ts';
 import { move, type CachedFile, type Operation } from './cached_file.ts';
 import { ask, newRequest, reply, replyFailed, type Cacher } from './cacher_state.ts';
 import { READABLE } from './copy_table.ts';
+import { hasLease } from './leases.ts';
 import { execute } from './orders.ts';
 import { reserve, serveWaiting } from './pages.ts';
 
@@ -22,7 +23,9 @@ export const pump = (cacher: Cacher, cached: CachedFile): void => {
       continue;
     }
     const operation = cached.operations[0];
-    if (operation === undefined || !turn(cacher, cached, operation)) return;
+    // Without a lease nothing is served: others may be changing the file already.
+    if (operation === undefined || !hasLease(cacher)) return;
+    if (!turn(cacher, cached, operation)) return;
   }
 };
 

@@ -7,11 +7,13 @@ import { assert } from '../protocol/assert.ts';
 import { compareOrders, compareVersions, type NodeId, type Order } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
-import { startSync, startWrite } from './backup_writes.ts';
+import { isAwaited, startSync, startWrite } from './backup_writes.ts';
 import { isOwner, move, type CachedFile, type DeferredOrder } from './cached_file.ts';
 import { log, sendToPeer, sendToServer, type Cacher } from './cacher_state.ts';
 import { READABLE } from './copy_table.ts';
 import { releasePages, reserveAtOnce } from './pages.ts';
+import { safeElsewhere } from './recovery.ts';
+import { outcomeUnknown } from './waiting.ts';
 
 /** An order for an owner waits for the write that is on its way; the caller pumps the file. */
 export const defer = (cached: CachedFile, order: DeferredOrder): void => {
@@ -71,11 +73,12 @@ const forward = (cacher: Cacher, cached: CachedFile, message: Message<'forward'>
 /** Stops serving and acknowledging under the old term (rule 8). */
 const freeze = (cacher: Cacher, cached: CachedFile, message: Message<'freeze'>): void => {
   const { order, file, term, newOwner, request } = message;
-  const again = cached.term >= term;
+  const again = cached.roleTerm >= term;
   if (!again) {
     assert(isOwner(cached) || cached.copy === 'backup', `file ${file}: freeze when ${cached.copy}`);
     move(cached, message.backup ? 'freeze-as-backup' : 'freeze');
     cached.term = term;
+    cached.roleTerm = term;
     cached.owner = message.backup ? newOwner : undefined;
     cached.backup = undefined;
     cached.backupVersion = undefined;
@@ -89,7 +92,7 @@ const freeze = (cacher: Cacher, cached: CachedFile, message: Message<'freeze'>):
 /** Gives the server the contents for the disk and stops writing until it has them (rule 11). */
 const collect = (cacher: Cacher, cached: CachedFile, message: Message<'collect'>): void => {
   const { order, file } = message;
-  if (!isOwner(cached)) return;
+  if (!isOwner(cached) && cached.copy !== 'frozen') return;
   if (cached.copy !== 'writing-back') move(cached, 'collect');
   const { version, bytes, outcomes } = cached;
   sendToServer(cacher, { type: 'collected', order, file, version, bytes, outcomes });
@@ -150,6 +153,7 @@ export const drop = (cacher: Cacher, cached: CachedFile, message: Message<'drop'
   }
   if (cached.copy === 'frozen' || (cached.copy === 'shared' && !outdated)) {
     move(cached, 'drop');
+    outcomeUnknown(cacher, cached);
     releasePages(cacher, cached);
   }
   sendToServer(cacher, { type: 'dropped', order, file });
@@ -167,7 +171,8 @@ export const prepareBackup = (
     if (full) cached.declined = order;
     sendToServer(cacher, { type: 'backupPrepared', order, file, full, holds });
   };
-  if ((cached.copy === 'reserved' || cached.copy === 'backup') && cached.term === term) {
+  const again = isAwaited(cached, term) || cached.copy === 'backup' || cached.copy === 'reserved';
+  if (again && cached.roleTerm === term) {
     answer(false);
     return;
   }
@@ -175,17 +180,26 @@ export const prepareBackup = (
     answer(true);
     return;
   }
-  const possible = cached.copy === 'invalid' || cached.copy === 'shared';
+  const same = compareVersions(cached.version, version) === 0;
+  const { copy } = cached;
+  const possible =
+    copy === 'invalid' || copy === 'shared' || copy === 'frozen' || copy === 'reserved';
   if (cacher.stopping || !possible || !reserveAtOnce(cacher, cached, true)) {
     cacher.counters.backupsRefused++;
     answer(true);
     return;
   }
-  const same = compareVersions(cached.version, version) === 0;
   assert(cached.copy !== 'shared' || same, `file ${file}: a clean copy of another version`);
-  move(cached, 'prepare-backup');
+  const outdated = cached.copy === 'frozen' && !same;
+  // An older one stays, unread, until the whole file is here: it may be the only other copy.
+  if (outdated) outcomeUnknown(cacher, cached);
+  // The new owner holds the same version, and so the write that was under way here.
+  else if (cached.copy === 'frozen') safeElsewhere(cacher, cached, 2);
+  if (!outdated) move(cached, 'prepare-backup');
   cached.term = term;
+  cached.roleTerm = term;
   cached.owner = owner;
+  cached.onDisk = message.onDisk;
   cached.prepared = order;
   cached.lastUsedMs = cacher.now;
   answer(false);
@@ -195,7 +209,14 @@ export const prepareBackup = (
 export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'grant'>): void => {
   const { order, file, request, term, version } = message;
   const granted = { type: 'granted', order, file } as const;
-  if (isOwner(cached) && cached.term === term && cached.copy === 'modified') {
+  if (cached.copy === 'modified' && cached.roleTerm === term) {
+    // Granted before, or promoted while it asked: whoever asked may go on.
+    if (cached.want?.message.request === request) cached.want = undefined;
+    sendToServer(cacher, granted);
+    return;
+  }
+  if (cached.copy === 'syncing' && cached.roleTerm === term) {
+    move(cached, 'grant');
     sendToServer(cacher, granted);
     return;
   }
@@ -214,6 +235,7 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
   move(cached, 'grant');
   assert(cached.bytes.length > 0, `file ${file}: granted without contents`);
   cached.term = term;
+  cached.roleTerm = term;
   cached.owner = undefined;
   cached.backup = message.backup;
   cached.backupVersion = message.backupHolds ? cached.version : undefined;
@@ -237,6 +259,7 @@ export const clean = (cacher: Cacher, cached: CachedFile, message: Message<'clea
     assert(same, `file ${file}: ${cached.copy} of another version than the disk's`);
     move(cached, 'clean');
     cached.copies = copies;
+    safeElsewhere(cacher, cached, 0);
   }
   sendToServer(cacher, { type: 'cleaned', order, file });
 };
@@ -261,7 +284,8 @@ export const expect = (cacher: Cacher, cached: CachedFile, message: Message<'exp
 export const data = (cacher: Cacher, cached: CachedFile, message: Message<'data'>): void => {
   const { order, file, request } = message;
   const want = cached.want?.message;
-  const { expected } = cached;
+  const { expected, fence } = cached;
+  if (fence !== undefined && compareOrders(order, fence) < 0) return;
   const isExpected =
     cached.copy === 'expecting' &&
     request === 0 &&

@@ -1,44 +1,90 @@
 /** A cacher's place in the cluster: registering, heartbeats, repeating what a broken link lost. */
 
-import type { Message } from '../protocol/messages.ts';
-import { CANDIDATES_LIMIT } from '../protocol/messages.ts';
+import type { Holding, HoldingKind } from '../protocol/fields.ts';
+import type { FileNumber } from '../protocol/ids.ts';
+import { CANDIDATES_LIMIT, HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
 import { BACKUP_RESEND_MS, sendWrite } from './backup_writes.ts';
 import { isIdle, move, type CachedFile } from './cached_file.ts';
 import { ask, log, newRequest, sendToServer, type Cacher } from './cacher_state.ts';
-import { COPY_TABLE } from './copy_table.ts';
+import type { CopyState } from './copy_table.ts';
+import { heartbeatSent, renew, startLease } from './leases.ts';
 import { releasePages } from './pages.ts';
+import { outcomeUnknown, timeOut } from './waiting.ts';
 
 /** How long a request waits for its answer before it is made again under the same id. */
 export const RETRY_MS = 2000;
 /** How often the cacher looks after its timers until the server says how often to beat. */
 export const DEFAULT_TICK_MS = 100;
 
+/** Asks to be admitted, or to go on as a member over a new link; says what is held. */
 export const sendRegister = (cacher: Cacher): void => {
   const { node, incarnation, address, pages } = cacher.options;
-  sendToServer(cacher, { type: 'register', node, incarnation, address, pages });
+  const holdings = holdingsOf(cacher);
+  sendToServer(cacher, { type: 'register', node, incarnation, address, pages, holdings });
+};
+
+const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
+  shared: 'clean',
+  modified: 'dirty',
+  owned: 'dirty',
+  'writing-back': 'dirty',
+  backup: 'dirty',
+  frozen: 'dirty',
+  syncing: 'dirty',
+  reserved: 'empty',
+};
+
+const holdingsOf = (cacher: Cacher): Holding[] => {
+  const holdings: Holding[] = [];
+  for (const { file, copy, roleTerm: term, version, onDisk } of cacher.files.values()) {
+    const kind = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
+    if (kind !== undefined && holdings.length < HOLDINGS_LIMIT) {
+      holdings.push({ file, kind, term, version });
+    }
+  }
+  return holdings;
+};
+
+const beginRegistering = (cacher: Cacher): void => {
+  cacher.admitted = false;
+  // The lease counts from the first time of asking: the answer may be to that.
+  cacher.registerSentMs = cacher.now;
+  sendRegister(cacher);
 };
 
 /** The link to the server is up, maybe again, maybe to a new server. */
 export const serverUp = (cacher: Cacher): void => {
   cacher.serverUp = true;
-  cacher.admitted = false;
-  sendRegister(cacher);
+  beginRegistering(cacher);
 };
 
 export const serverDown = (cacher: Cacher): void => {
   cacher.serverUp = false;
   cacher.admitted = false;
-  log(cacher, 'warn', 'the link to the file server is down: requests wait for it');
+  log(cacher, 'warn', 'the link to the file server is down: operations wait for it');
+};
+
+/** The server gave this node up: it holds on to what it has, serves nothing, and registers again. */
+export const expelled = (cacher: Cacher): void => {
+  if (!cacher.admitted) return;
+  log(cacher, 'warn', 'the lease ran out and the file server gave this node up: registering again');
+  cacher.counters.leasesLost++;
+  beginRegistering(cacher);
 };
 
 /** Admitted: what was asked before is asked again, under the same ids (rule 16). */
 export const registered = (cacher: Cacher, message: Message<'registered'>): void => {
-  const { epoch, geometry, openPolicy, heartbeatMs } = message;
+  if (cacher.admitted) return;
+  const { epoch, geometry, openPolicy, heartbeatMs, leaseMs } = message;
   const before = cacher.registration;
-  if (before !== undefined && before.epoch !== epoch) newEpoch(cacher);
-  cacher.registration = { epoch, geometry, openPolicy, heartbeatMs };
+  const firstSequence = message.resumed ? (before?.firstSequence ?? 0) : message.firstSequence;
+  const terms = { epoch, geometry, openPolicy, heartbeatMs, leaseMs };
+  cacher.registration = { ...terms, firstSequence, firstClient: message.firstClient };
+  if (!message.resumed) cacher.nextClient = 0;
   cacher.admitted = true;
+  startLease(cacher, leaseMs);
   if (before === undefined) cacher.commands.push({ do: 'registered' });
+  else if (!message.resumed) startAnew(cacher, new Set(message.kept), new Set(message.wanted));
   log(cacher, 'info', `registered with the file server, epoch ${epoch}`);
   members(cacher, message.members);
   heartbeat(cacher);
@@ -51,11 +97,30 @@ export const registered = (cacher: Cacher, message: Message<'registered'>): void
   if (cacher.leaveSent) sendToServer(cacher, { type: 'leave' });
 };
 
-/** A server that was started anew knows nothing of clean copies: they are dropped. */
-const newEpoch = (cacher: Cacher): void => {
+const holdsSomething = ({ copy }: CachedFile): boolean => copy !== 'invalid';
+
+/**
+ * A new registration: nothing of the old one counts. Clean copies stay where the server has listed
+ * them, dirty contents where it wants them back, unserved until it says what becomes of them.
+ */
+const startAnew = (
+  cacher: Cacher,
+  kept: ReadonlySet<FileNumber>,
+  wanted: ReadonlySet<FileNumber>,
+): void => {
   for (const cached of cacher.files.values()) {
-    if (COPY_TABLE[cached.copy]['new-epoch'] === undefined) continue;
-    move(cached, 'new-epoch');
+    cached.orders = [];
+    cached.promotion = undefined;
+    cached.prepared = undefined;
+    // Terms that were announced and never came into force may be used again by a new server.
+    cached.term = cached.copy === 'invalid' ? 0 : cached.roleTerm;
+    if (cached.copy === 'invalid' || (cached.copy === 'shared' && kept.has(cached.file))) continue;
+    move(cached, 'registered-anew');
+    const unwanted = !wanted.has(cached.file);
+    if (cached.copy === 'frozen' && unwanted) move(cached, 'drop');
+    if (cached.copy === 'reserved' && unwanted) move(cached, 'invalidate');
+    if (holdsSomething(cached)) continue;
+    outcomeUnknown(cacher, cached);
     releasePages(cacher, cached);
   }
 };
@@ -78,23 +143,27 @@ export const heartbeat = (cacher: Cacher): void => {
   clean.sort((a, b) => a.lastUsedMs - b.lastUsedMs);
   const candidates = clean.slice(0, CANDIDATES_LIMIT).map(({ file }) => file);
   const sequence = cacher.heartbeats++;
-  const { freePages } = cacher;
-  sendToServer(cacher, { type: 'heartbeat', sequence, freePages, oldestUseMs, candidates });
+  const { freePages, echo } = cacher;
+  heartbeatSent(cacher, sequence);
+  sendToServer(cacher, { type: 'heartbeat', sequence, freePages, oldestUseMs, candidates, echo });
 };
 
-export const heartbeatAck = (cacher: Cacher, message: Message<'heartbeatAck'>): void => {
-  cacher.lastAckMs = cacher.now;
+/** Renews the lease; true if the node had none and may serve again. */
+export const heartbeatAck = (cacher: Cacher, message: Message<'heartbeatAck'>): boolean => {
   for (const { file, copies } of message.hints) {
     const cached = cacher.files.get(file);
     if (cached !== undefined) cached.copies = copies;
   }
+  return renew(cacher, message.sequence);
 };
 
 /** The periodic work: heartbeat, repeats, and the write-back of what has been dirty for long. */
 export const tick = (cacher: Cacher): void => {
   cacher.nextTickMs = cacher.now + (cacher.registration?.heartbeatMs ?? DEFAULT_TICK_MS);
   heartbeat(cacher);
+  if (cacher.serverUp && !cacher.admitted && !cacher.refused) sendRegister(cacher);
   for (const cached of cacher.files.values()) {
+    timeOut(cacher, cached);
     const { want, write } = cached;
     if (want !== undefined && cacher.admitted && cacher.now >= want.sentAtMs + RETRY_MS) {
       want.sentAtMs = cacher.now;

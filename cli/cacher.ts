@@ -15,6 +15,7 @@ const NAMES = [
   'insecure',
   'socket',
   'pages',
+  'serverWait',
   'writebackInterval',
   'logLevel',
 ] as const;
@@ -47,6 +48,7 @@ export const cacherCommand = (): Command => {
       socket: options.socket,
       pages: options.pages,
       writebackIntervalMs: options.writebackInterval,
+      serverWaitMs: options.serverWait,
       security,
       log,
     });

@@ -17,6 +17,7 @@ import { addNodes, bringUp, type ClusterWish, type UpReport } from './cluster_up
 import { EXIT, UsageError } from './exit_status.ts';
 import { geometryInWords, geometryOf } from './format.ts';
 import { untilInterrupted } from './interruption.ts';
+import { leaseWarning } from './lease_terms.ts';
 import { formatDuration, formatHostPort } from './option_values.ts';
 import { OPTIONS, declareOptions, resolveOptions, wasTyped, type OptionName } from './options.ts';
 
@@ -34,6 +35,9 @@ const UP = [
   'serverPages',
   'openPolicy',
   'heartbeat',
+  'lease',
+  'margin',
+  'serverWait',
   'writebackInterval',
   'logLevel',
 ] as const;
@@ -50,6 +54,9 @@ const remembered = (config: ClusterConfig): Partial<Record<OptionName, string>> 
   serverPages: String(config.serverPages),
   openPolicy: config.openPolicy,
   heartbeat: formatDuration(config.heartbeatMs),
+  lease: formatDuration(config.leaseMs),
+  margin: formatDuration(config.marginMs),
+  serverWait: formatDuration(config.serverWaitMs),
   writebackInterval: formatDuration(config.writebackIntervalMs),
   logLevel: config.logLevel,
 });
@@ -107,6 +114,8 @@ const upCommand = (): Command => {
   return runs(command, async () => {
     const options = resolveOptions(command, UP, ['dir']);
     refuseChanges(command, options.dir);
+    const warning = leaseWarning(options.lease, options.heartbeat);
+    if (warning !== undefined) printError(warning);
     const wish: ClusterWish = {
       cachers: options.cachers,
       pages: options.pages,
@@ -117,6 +126,9 @@ const upCommand = (): Command => {
       serverPages: options.serverPages,
       openPolicy: options.openPolicy,
       heartbeatMs: options.heartbeat,
+      leaseMs: options.lease,
+      marginMs: options.margin,
+      serverWaitMs: options.serverWait,
       writebackIntervalMs: options.writebackInterval,
       logLevel: options.logLevel,
     };

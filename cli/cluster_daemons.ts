@@ -28,6 +28,8 @@ export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): Daemo
     ...flagFor('serverPages', config.serverPages),
     ...flagFor('openPolicy', config.openPolicy),
     ...flagFor('heartbeat', formatDuration(config.heartbeatMs)),
+    ...flagFor('lease', formatDuration(config.leaseMs)),
+    ...flagFor('margin', formatDuration(config.marginMs)),
     ...flagFor('logLevel', config.logLevel),
   ],
 });
@@ -49,6 +51,7 @@ export const cacherCommand = (
     ...keyFlags(paths, config),
     ...flagFor('pages', node.pages),
     ...flagFor('writebackInterval', formatDuration(config.writebackIntervalMs)),
+    ...flagFor('serverWait', formatDuration(config.serverWaitMs)),
     ...flagFor('logLevel', config.logLevel),
   ],
 });

@@ -43,6 +43,9 @@ export interface ClusterWish {
   readonly serverPages: number;
   readonly openPolicy: ClusterConfig['openPolicy'];
   readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly marginMs: number;
+  readonly serverWaitMs: number;
   readonly writebackIntervalMs: number;
   readonly logLevel: ClusterConfig['logLevel'];
 }
@@ -115,6 +118,9 @@ const newConfig = async (
     serverPages: wish.serverPages,
     openPolicy: wish.openPolicy,
     heartbeatMs: wish.heartbeatMs,
+    leaseMs: wish.leaseMs,
+    marginMs: wish.marginMs,
+    serverWaitMs: wish.serverWaitMs,
     writebackIntervalMs: wish.writebackIntervalMs,
     logLevel: wish.logLevel,
     basePort: wish.basePort,

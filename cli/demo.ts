@@ -27,6 +27,7 @@ import { geometryInWords } from './format.ts';
 import { initialContents } from './initial_contents.ts';
 import { untilInterrupted } from './interruption.ts';
 import { formatHostPort } from './option_values.ts';
+import { DEFAULT_LEASE_MS, DEFAULT_MARGIN_MS, DEFAULT_SERVER_WAIT_MS } from './lease_terms.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 import { parseRequestSet } from './request_set.ts';
 import { filesNamed, outcomeLine, statusOfRun } from './run.ts';
@@ -42,6 +43,9 @@ const wishOf = (key: KeySource | undefined): ClusterWish => ({
   serverPages: 128,
   openPolicy: 'share',
   heartbeatMs: 100,
+  leaseMs: DEFAULT_LEASE_MS,
+  marginMs: DEFAULT_MARGIN_MS,
+  serverWaitMs: DEFAULT_SERVER_WAIT_MS,
   writebackIntervalMs: 30_000,
   logLevel: 'info',
 });

@@ -7,6 +7,7 @@ import { Option, type Command } from 'commander';
 import type { z } from 'zod';
 import { BLOCK_BYTES_MAX, BLOCKS_PER_FILE_MAX, FILES_MAX } from '../fileserver/disk/layout.ts';
 import { UsageError } from './exit_status.ts';
+import { DEFAULT_LEASE_MS, DEFAULT_MARGIN_MS, DEFAULT_SERVER_WAIT_MS } from './lease_terms.ts';
 import * as value from './option_values.ts';
 
 const CACHERS_LIMIT = 256;
@@ -125,6 +126,30 @@ export const OPTIONS = {
     right: 'a number with its unit, such as 100ms or 1s',
     env: 'COOPFS_HEARTBEAT',
     fallback: '100ms',
+  },
+  lease: {
+    flags: '--lease <duration>',
+    about: 'how long a cacher may serve after a heartbeat that was answered; 4 heartbeats or more',
+    value: value.duration,
+    right: 'a number with its unit, such as 400ms or 2s',
+    env: 'COOPFS_LEASE',
+    fallback: value.formatDuration(DEFAULT_LEASE_MS),
+  },
+  margin: {
+    flags: '--margin <duration>',
+    about: 'how long the server waits after a lease before it gives its holder up',
+    value: value.duration,
+    right: 'a number with its unit, such as 100ms or 1s',
+    env: 'COOPFS_MARGIN',
+    fallback: value.formatDuration(DEFAULT_MARGIN_MS),
+  },
+  serverWait: {
+    flags: '--server-wait <duration>',
+    about: 'how long a call waits for the cluster before it fails with ETIMEDOUT',
+    value: value.duration,
+    right: 'a number with its unit, such as 10s or 500ms',
+    env: 'COOPFS_SERVER_WAIT',
+    fallback: value.formatDuration(DEFAULT_SERVER_WAIT_MS),
   },
   writebackInterval: {
     flags: '--writeback-interval <duration>',

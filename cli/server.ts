@@ -5,6 +5,7 @@ import { SERVER } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
 import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
+import { leaseWarning } from './lease_terms.ts';
 import { createLog } from './log.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
@@ -16,6 +17,8 @@ const NAMES = [
   'serverPages',
   'openPolicy',
   'heartbeat',
+  'lease',
+  'margin',
   'logLevel',
 ] as const;
 
@@ -36,6 +39,8 @@ export const serverCommand = (): Command => {
     const security = securityOf(source);
     const log = createLog(SERVER, options.logLevel);
     warnOfKey(source, log);
+    const warning = leaseWarning(options.lease, options.heartbeat);
+    if (warning !== undefined) log.warn(warning);
     // Loaded here, so that the other commands start without it.
     const { startFileServer } = await import('../fileserver/daemon.ts');
     const server = await startFileServer({
@@ -43,6 +48,8 @@ export const serverCommand = (): Command => {
       listen: options.listen,
       openPolicy: options.openPolicy,
       heartbeatMs: options.heartbeat,
+      leaseMs: options.lease,
+      marginMs: options.margin,
       cachePages: options.serverPages,
       security,
       log,

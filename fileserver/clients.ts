@@ -1,5 +1,6 @@
 /** Applications without a cacher: open, read, write and close straight at the server, synced data only. */
 
+import { CLIENTS_PER_REGISTRATION, firstClientNumber } from '../protocol/client_numbers.ts';
 import { DIRECT_BYTES_LIMIT, DIRECT_REQUESTS_LIMIT } from '../protocol/direct_limits.ts';
 import { FsError } from '../protocol/errors.ts';
 import {
@@ -23,10 +24,6 @@ import { submit } from './scheduler.ts';
 import { answerClient, fileExists, type DirectClient, type Server } from './server_state.ts';
 import { newTransaction, type Requester } from './transaction.ts';
 
-/** Direct clients' numbers lie above those that cachers hand out (cacher/applications.ts). */
-const FIRST_CLIENT = 2 ** 52;
-const CLIENTS_PER_EPOCH = 2 ** 24;
-
 /** How many applications may be connected directly. */
 export const CLIENTS_LIMIT = 4096;
 
@@ -47,14 +44,12 @@ export const hello = (server: Server, link: string, message: Message<'hello'>): 
 };
 
 const admit = (server: Server, link: string): DirectClient => {
-  if (server.clients.size >= CLIENTS_LIMIT) {
+  const { size } = server.clients;
+  if (size >= CLIENTS_LIMIT || server.nextClient >= CLIENTS_PER_REGISTRATION) {
     const text = `${CLIENTS_LIMIT} applications are connected already, which is the limit`;
     throw new FsError('EBUSY', text);
   }
-  const number =
-    FIRST_CLIENT +
-    server.options.epoch * CLIENTS_PER_EPOCH +
-    (server.nextClient++ % CLIENTS_PER_EPOCH);
+  const number = firstClientNumber(server.options.epoch, 0) + server.nextClient++;
   const client = { client: number as ClientId, files: new Map(), waiting: new Map() };
   server.clients.set(link, client);
   return client;

@@ -21,6 +21,8 @@ export interface FileServerConfig {
   readonly listen: { readonly host: string; readonly port: number };
   readonly openPolicy: OpenPolicy;
   readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  readonly marginMs: number;
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
   readonly security: Security;
@@ -202,7 +204,9 @@ class Daemon implements FileServer {
     switch (event.type) {
       case 'opened': {
         this.#opened = event;
-        const { clusterEpoch, longestLeaseMs } = event;
+        const { clusterEpoch } = event;
+        // Leases of earlier lives are over, or are waited for, before any of this life is granted.
+        const longestLeaseMs = Math.max(event.longestLeaseMs, this.#config.leaseMs);
         const record = { kind: 'epoch', clusterEpoch: clusterEpoch + 1, longestLeaseMs } as const;
         this.#disk.commit(EPOCH_TOKEN, [record]);
         break;
@@ -240,10 +244,18 @@ class Daemon implements FileServer {
   #serve(): void {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const { openPolicy, heartbeatMs, cachePages } = this.#config;
+    const { openPolicy, heartbeatMs, leaseMs, marginMs, cachePages } = this.#config;
     const { geometry, clusterEpoch } = opened;
-    const options = { geometry, epoch: clusterEpoch + 1, openPolicy, heartbeatMs };
+    const options = {
+      geometry,
+      epoch: clusterEpoch + 1,
+      openPolicy,
+      heartbeatMs,
+      leaseMs,
+      marginMs,
+    };
     this.#server = core.newServer(options, cachePages, (file) => this.#disk.meta(file));
+    core.startQuiet(this.#server, opened.longestLeaseMs, performance.now());
     core.restoreMarks(this.#server, this.#disk.markedFiles());
     this.#starting?.resolve();
   }

@@ -23,6 +23,14 @@ export interface DirectoryEntry {
   readers: Set<number>;
   /** Transactions that wait, first come first served (rule 13). */
   queue: Transaction[];
+  /** Dirty, and none of its holders is here: everything but a recovery waits. */
+  unavailable: boolean;
+  /** Members that have registered again with dirty contents of it. */
+  reporters: Set<NodeId>;
+  /** Holders that have registered again and hold nothing of it any more. */
+  empty: Set<NodeId>;
+  /** A party was lost while the disk was at work for the running transaction: it is pre-empted next. */
+  preempting: boolean;
   /** The last thing that made a node give the file up, for `where`. */
   eviction: string;
 }
@@ -38,6 +46,10 @@ export const newEntry = (file: FileNumber, version: Version): DirectoryEntry => 
   writer: undefined,
   readers: new Set(),
   queue: [],
+  unavailable: false,
+  reporters: new Set(),
+  empty: new Set(),
+  preempting: false,
   eviction: '',
 });
 

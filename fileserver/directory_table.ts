@@ -11,6 +11,10 @@ export type DirectoryEvent =
   | 'written-back'
   /** A write went straight to the disk; nobody holds a copy. */
   | 'written-through'
+  /** After a loss: a new pair of owner and backup. */
+  | 'promoted'
+  /** After a loss: the disk has the newest contents, or has them again. */
+  | 'restored'
   /** A clean copy is gone, others are left. */
   | 'copy-dropped'
   /** The last clean copy is gone. */
@@ -24,12 +28,15 @@ export const DIRECTORY_TABLE: Readonly<
   uncached: {
     read: 'shared',
     modified: 'dirty',
+    promoted: 'dirty',
     'written-through': 'uncached',
+    restored: 'uncached',
   },
   shared: {
     read: 'shared',
     modified: 'dirty',
     'written-through': 'uncached',
+    restored: 'uncached',
     'copy-dropped': 'shared',
     'last-copy-dropped': 'uncached',
     'sole-sharer': 'shared',
@@ -38,7 +45,9 @@ export const DIRECTORY_TABLE: Readonly<
     read: 'dirty',
     modified: 'dirty',
     'written-back': 'shared',
+    promoted: 'dirty',
     'written-through': 'uncached',
+    restored: 'uncached',
     'copy-dropped': 'dirty',
     'last-copy-dropped': 'dirty',
   },

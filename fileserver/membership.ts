@@ -1,17 +1,17 @@
 /** Who is in the cluster: registration, heartbeats, leaving, links that come and go. */
 
-import { FsError } from '../protocol/errors.ts';
-import { SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
-import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
+import type { FileNumber, NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
 import { closeLink } from './clients.ts';
 import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
+import { mayRenew, renewed } from './leases.ts';
 import { resendTo, submit } from './scheduler.ts';
 import { fileExists, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
 import { isWriting, newTransaction, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
 /** The member list as every cacher gets it. */
-const memberList = (server: Server): Message<'members'> => ({
+export const memberList = (server: Server): Message<'members'> => ({
   type: 'members',
   members: [...server.members.values()].map(({ node, incarnation, address }) => ({
     node,
@@ -20,65 +20,9 @@ const memberList = (server: Server): Message<'members'> => ({
   })),
 });
 
-const tellMembers = (server: Server): void => {
+export const tellMembers = (server: Server): void => {
   const message = memberList(server);
   for (const node of server.members.keys()) sendTo(server, node, message);
-};
-
-/** Throws FsError if the newcomer cannot be admitted. */
-const checkNewcomer = (server: Server, link: string, message: Message<'register'>): void => {
-  const { node, incarnation } = message;
-  if (link !== `${node}#${incarnation}` || node === SERVER) {
-    throw new FsError('EPROTO', `${link} cannot register as ${node}, incarnation ${incarnation}`);
-  }
-  if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
-  const known = server.members.get(node);
-  if (known === undefined && server.members.size >= MEMBERS_LIMIT) {
-    throw new FsError(
-      'EBUSY',
-      `the cluster has ${MEMBERS_LIMIT} members already, which is its limit`,
-    );
-  }
-  if (known === undefined || known.incarnation === incarnation) return;
-  if (known.linkUp) {
-    throw new FsError(
-      'EBUSY',
-      `a cacher named ${node} is alive at ${known.address}: choose another name`,
-    );
-  }
-  if (involved(server, node)) {
-    throw new FsError('EBUSY', `${node} was lost with files that only its old self can hand over`);
-  }
-};
-
-export const register = (server: Server, link: string, message: Message<'register'>): void => {
-  try {
-    checkNewcomer(server, link, message);
-  } catch (error) {
-    if (!(error instanceof FsError)) throw error;
-    const { code, message: text } = error;
-    log(server, 'warn', `registration refused: ${text}`);
-    const refusal = { type: 'registrationRefused', code, message: text } as const;
-    server.commands.push({ do: 'send', to: link, message: refusal });
-    return;
-  }
-  const { node, incarnation, address, pages } = message;
-  const known = server.members.get(node);
-  if (known?.incarnation === incarnation) {
-    known.linkUp = true;
-  } else {
-    if (known !== undefined) remove(server, known);
-    const hints = { freePages: pages, oldestUseMs: 0, heartbeats: 0 };
-    const record = { node, incarnation, link, linkUp: true, address, pages, ...hints };
-    server.members.set(node, { ...record, leaving: false });
-    server.links.set(link, node);
-    log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);
-  }
-  const { epoch, geometry, openPolicy, heartbeatMs } = server.options;
-  const { members } = memberList(server);
-  sendTo(server, node, { type: 'registered', epoch, geometry, openPolicy, heartbeatMs, members });
-  tellMembers(server);
-  resendTo(server, node);
 };
 
 /** Takes a member's hints and answers with the copy counts it asks for. */
@@ -89,13 +33,17 @@ export const heartbeat = (
 ): void => {
   member.freePages = message.freePages;
   member.oldestUseMs = message.oldestUseMs;
-  member.heartbeats++;
+  member.heartbeatMs = server.now;
+  if (member.fresh) resendTo(server, member.node);
+  member.fresh = false;
+  if (!mayRenew(server, member, message.echo)) return;
   const hints = message.candidates
     .filter((file) => fileExists(server, file))
     .map((file) => {
       const entry = server.entries.get(file);
       return { file, copies: entry === undefined ? 0 : copiesOf(entry) };
     });
+  renewed(server, member, message.sequence);
   sendTo(server, member.node, { type: 'heartbeatAck', sequence: message.sequence, hints });
 };
 
@@ -154,7 +102,7 @@ export const release = (server: Server): void => {
   }
 };
 
-const remove = (server: Server, member: MemberRecord): void => {
+export const remove = (server: Server, member: MemberRecord): void => {
   server.members.delete(member.node);
   server.links.delete(member.link);
   for (const entry of server.entries.values()) {

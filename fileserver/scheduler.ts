@@ -4,31 +4,27 @@
  */
 
 import { assert } from '../protocol/assert.ts';
-import { compareOrders, fileSizeBytes, type NodeId } from '../protocol/ids.ts';
+import { compareOrders, fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
-import { contentsOf, entryOf, failRequest, orderOf, sendTo, type Server } from './server_state.ts';
-import { isWriting, sameRequester, type Awaited, type Transaction } from './transaction.ts';
 import {
-  advanceGetModified,
-  getModifiedAnswered,
-  startGetModified,
-} from './transactions/get_modified.ts';
-import { advanceGetShared, getSharedAnswered, startGetShared } from './transactions/get_shared.ts';
+  contentsOf,
+  entryOf,
+  failRequest,
+  log,
+  orderOf,
+  sendTo,
+  type Server,
+} from './server_state.ts';
 import {
-  advanceRecirculate,
-  recirculateAnswered,
-  startRecirculate,
-} from './transactions/recirculate.ts';
-import {
-  advanceReadThrough,
-  advanceWriteThrough,
-  readThroughAnswered,
-  startReadThrough,
-  startWriteThrough,
-  writeThroughAnswered,
-} from './transactions/through.ts';
-import { advanceWriteBack, startWriteBack, writeBackAnswered } from './transactions/write_back.ts';
+  isWriting,
+  newRecover,
+  restarted,
+  sameRequester,
+  type Awaited,
+  type Transaction,
+} from './transaction.ts';
+import { advance, begin, take } from './transactions/dispatch.ts';
 
 /** How long a transaction waits for answers before it repeats its orders. */
 export const RESEND_MS = 2000;
@@ -64,14 +60,94 @@ export const submit = (server: Server, transaction: Transaction): void => {
 const mayAlwaysWait = ({ kind, requester }: Transaction): boolean =>
   kind === 'writeBack' || requester.kind === 'server';
 
-const runQueue = (server: Server, entry: DirectoryEntry): void => {
+export const runQueue = (server: Server, entry: DirectoryEntry): void => {
   while (entry.writer === undefined) {
     const head = entry.queue[0];
-    if (head === undefined) break;
-    if (isWriting(head) && entry.readers.size > 0) break;
+    if (head === undefined || !mayStart(server, entry, head)) break;
     entry.queue.shift();
     start(server, entry, head);
   }
+};
+
+const mayStart = (server: Server, entry: DirectoryEntry, head: Transaction): boolean => {
+  if (isWriting(head) && entry.readers.size > 0) return false;
+  if (head.kind === 'recover') return true;
+  if (entry.unavailable) return false;
+  // Holders of leases from before a restart may still read: nobody may write yet.
+  return !isWriting(head) || server.now >= server.quietUntilMs;
+};
+
+/** Takes a transaction off: its orders are void. It starts anew later if `again`. */
+export const abort = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Transaction,
+  again = false,
+): void => {
+  assert(transaction.diskOperations === 0, 'a transaction ends before its disk operation');
+  server.running.delete(transaction.sequence);
+  entry.readers.delete(transaction.sequence);
+  if (entry.writer === transaction.sequence) entry.writer = undefined;
+  if (again) entry.queue.unshift(restarted(transaction));
+};
+
+export const runningOf = (server: Server, entry: DirectoryEntry): Transaction[] =>
+  [entry.writer, ...entry.readers]
+    .map((sequence) => (sequence === undefined ? undefined : server.running.get(sequence)))
+    .filter((each) => each !== undefined);
+
+/**
+ * A holder of the file, or the node it was going to, is lost: what runs gives way to a recovery
+ * (rule 13), and starts again after it, under a higher order.
+ */
+export const preempt = (server: Server, entry: DirectoryEntry): void => {
+  const running = runningOf(server, entry);
+  entry.preempting = running.some((each) => each.diskOperations > 0);
+  if (entry.preempting) return;
+  const asked = [...partiesOf(entry, running)].filter((node) => server.members.has(node));
+  for (const transaction of running) {
+    abort(server, entry, transaction, isWaitedFor(server, transaction));
+  }
+  entry.queue = entry.queue.filter((each) => each.kind !== 'recover');
+  entry.queue.unshift(newRecover(entry.file, asked));
+  runQueue(server, entry);
+};
+
+const isWaitedFor = (server: Server, { kind, requester }: Transaction): boolean =>
+  kind !== 'recover' && (requester.kind !== 'member' || server.members.has(requester.node));
+
+/** Everybody who may hold something of the file, or waits for it. */
+const partiesOf = (entry: DirectoryEntry, running: Transaction[]): Set<NodeId> => {
+  const nodes = new Set<NodeId>([...entry.sharers, ...entry.reporters]);
+  const add = (...some: readonly (NodeId | undefined)[]): void => {
+    for (const node of some) if (node !== undefined) nodes.add(node);
+  };
+  add(entry.owner, entry.backup);
+  for (const transaction of running) {
+    for (const { from, resend: again } of transaction.awaited) add(from, again.to);
+    const { requester } = transaction;
+    if (requester.kind === 'member') add(requester.node);
+    if (transaction.kind === 'getModified') add(transaction.backup, transaction.release);
+    if (transaction.kind === 'writeThrough') add(...transaction.release);
+    if (transaction.kind === 'recirculate') add(transaction.target);
+    if (transaction.kind === 'recover') add(transaction.backup, ...transaction.asked);
+  }
+  return nodes;
+};
+
+/** Answers an order in the place of a node that cannot any more. */
+export const answerFor = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Transaction,
+  awaited: Awaited,
+  message: Message,
+): void => {
+  const index = transaction.awaited.indexOf(awaited);
+  if (index < 0) return;
+  transaction.awaited.splice(index, 1);
+  const from = message.type === 'forwardFailed' ? awaited.resend.to : awaited.from;
+  take(server, entry, transaction, from, message);
 };
 
 const start = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
@@ -86,8 +162,13 @@ const start = (server: Server, entry: DirectoryEntry, transaction: Transaction):
 };
 
 /** Goes on as long as nothing is awaited; ends the transaction when it says so. */
-const settle = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
-  while (transaction.awaited.length === 0 && transaction.diskOperations === 0) {
+export const settle = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
+  while (transaction.diskOperations === 0) {
+    if (entry.preempting) {
+      preempt(server, entry);
+      return;
+    }
+    if (transaction.awaited.length > 0) return;
     if (!advance(server, entry, transaction)) continue;
     finish(server, entry, transaction);
     return;
@@ -99,12 +180,27 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
   entry.readers.delete(transaction.sequence);
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (entry.writer === undefined && entry.readers.size === 0) checkEntry(entry);
+  if (transaction.kind === 'recover' && !entry.unavailable) endReprotection(server, entry.file);
   runQueue(server, entry);
-  const idle = entry.writer === undefined && entry.readers.size === 0;
+  const idle = entry.writer === undefined && entry.readers.size === 0 && entry.queue.length === 0;
   // What is left of an uncached file is on the disk.
   if (idle && entry.state === 'uncached' && entry.eviction === '') {
     server.entries.delete(entry.file);
   }
+};
+
+/** A dirty file is on two nodes again, or on the disk; says so when it was the last one. */
+const endReprotection = (server: Server, file: FileNumber): void => {
+  const { reprotection } = server;
+  if (reprotection?.files.delete(file) !== true || reprotection.files.size > 0) return;
+  server.reprotection = undefined;
+  server.lastReprotectionMs = server.now - reprotection.sinceMs;
+  const took = server.lastReprotectionMs.toFixed(0);
+  log(
+    server,
+    'info',
+    `every dirty file is on two nodes or on the disk again, ${took} ms after the loss`,
+  );
 };
 
 /** An answer to an order. False if nothing waits for it: it is late, or repeated, and is dropped. */
@@ -181,77 +277,4 @@ export const resend = (server: Server, transaction: Transaction, only?: NodeId):
 /** Repeats the orders that a node may have missed while its link was down. */
 export const resendTo = (server: Server, node: NodeId): void => {
   for (const transaction of server.running.values()) resend(server, transaction, node);
-};
-
-const begin = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
-  switch (transaction.kind) {
-    case 'getShared':
-      startGetShared(server, entry, transaction);
-      break;
-    case 'getModified':
-      startGetModified(server, entry, transaction);
-      break;
-    case 'writeBack':
-      startWriteBack(server, entry, transaction);
-      break;
-    case 'recirculate':
-      startRecirculate(server, entry, transaction);
-      break;
-    case 'readThrough':
-      startReadThrough(server, entry, transaction);
-      break;
-    case 'writeThrough':
-      startWriteThrough(server, entry, transaction);
-      break;
-    default:
-      transaction satisfies never;
-  }
-};
-
-const take = (
-  server: Server,
-  entry: DirectoryEntry,
-  transaction: Transaction,
-  from: NodeId,
-  message: Message,
-): void => {
-  switch (transaction.kind) {
-    case 'getShared':
-      getSharedAnswered(server, entry, transaction, from, message);
-      break;
-    case 'getModified':
-      getModifiedAnswered(server, entry, transaction, from, message);
-      break;
-    case 'writeBack':
-      writeBackAnswered(server, entry, transaction, from, message);
-      break;
-    case 'recirculate':
-      recirculateAnswered(server, entry, transaction, from, message);
-      break;
-    case 'readThrough':
-      readThroughAnswered(server, entry, transaction, from, message);
-      break;
-    case 'writeThrough':
-      writeThroughAnswered(server, entry, transaction, from, message);
-      break;
-    default:
-      transaction satisfies never;
-  }
-};
-
-const advance = (server: Server, entry: DirectoryEntry, transaction: Transaction): boolean => {
-  switch (transaction.kind) {
-    case 'getShared':
-      return advanceGetShared(server, entry, transaction);
-    case 'getModified':
-      return advanceGetModified(server, entry, transaction);
-    case 'writeBack':
-      return advanceWriteBack(server, entry, transaction);
-    case 'recirculate':
-      return advanceRecirculate(server, entry, transaction);
-    case 'readThrough':
-      return advanceReadThrough(server, entry, transaction);
-    case 'writeThrough':
-      return advanceWriteThrough(server, entry, transaction);
-  }
 };

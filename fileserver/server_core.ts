@@ -17,9 +17,12 @@ import {
 } from './clients.ts';
 import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
-import { heartbeat, leave, register, release, submitWriteBack } from './membership.ts';
+import { afterPause, lostAtMs, marginMs } from './leases.ts';
+import { expireLeases } from './losses.ts';
+import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
+import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
-import { answered, committed, fileRead, resend, RESEND_MS, submit } from './scheduler.ts';
+import { answered, committed, fileRead, resend, RESEND_MS, runQueue, submit } from './scheduler.ts';
 import {
   entryOf,
   fileExists,
@@ -45,10 +48,17 @@ export const newServer = (
   now: 0,
   nextSequence: 1,
   nextToken: 1,
-  nextClient: 1,
+  nextClient: 0,
+  nextRegistration: 1,
   stopping: false,
   stopped: false,
   stopDeadlineMs: Infinity,
+  quietUntilMs: 0,
+  lastTickMs: 0,
+  newcomers: new Map(),
+  reprotection: undefined,
+  lastReprotectionMs: undefined,
+  losses: [],
   members: new Map(),
   links: new Map(),
   clients: new Map(),
@@ -68,6 +78,8 @@ export const newServer = (
     readsThrough: 0,
     recirculations: 0,
     backupsRefused: 0,
+    membersLost: 0,
+    recoveries: 0,
   },
   commands: [],
 });
@@ -82,6 +94,7 @@ export const restoreMarks = (server: Server, files: readonly FileNumber[]): void
     if (mark === undefined) continue;
     const entry = entryOf(server, file);
     entry.state = 'dirty';
+    entry.unavailable = true;
     entry.term = mark.term;
     entry.owner = mark.owner;
     entry.backup = mark.backup;
@@ -120,6 +133,10 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
     case 'where':
     case 'status':
       inquiry(server, link, message);
+      break;
+    case 'heartbeat':
+      // It does not know yet that its lease ran out.
+      server.commands.push({ do: 'send', to: link, message: { type: 'expelled' } });
       break;
     default:
       log(server, 'warn', `${message.type} from ${link}, which has not registered: dropped`);
@@ -299,20 +316,50 @@ export const handleStop = (server: Server, now: number): void => {
 
 export const handleTimeout = (server: Server, now: number): void => {
   server.now = now;
+  noticePause(server);
+  expireLeases(server);
   for (const transaction of [...server.running.values()]) {
     if (transaction.awaited.length > 0 && now >= transaction.sentAtMs + RESEND_MS) {
       resend(server, transaction);
     }
   }
+  if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
   afterEvent(server);
+};
+
+/** The timer comes every heartbeat: a gap means that this process stood still, not the members. */
+const noticePause = (server: Server): void => {
+  const { heartbeatMs } = server.options;
+  const late = server.now - server.lastTickMs - heartbeatMs;
+  if (server.lastTickMs > 0 && late > marginMs(server) / 2) {
+    log(server, 'warn', `stood still for ${late.toFixed(0)} ms: all lease waits start again`);
+    afterPause(server);
+    if (server.now < server.quietUntilMs) server.quietUntilMs += late;
+  }
+  server.lastTickMs = server.now;
+};
+
+/**
+ * After a restart: holders of leases of the server's last life may serve until the longest of them is
+ * over, and a margin. Until then nothing is written.
+ */
+export const startQuiet = (server: Server, longestLeaseMs: number, now: number): void => {
+  server.now = now;
+  if (longestLeaseMs > 0) server.quietUntilMs = now + longestLeaseMs + marginMs(server);
+};
+
+const endQuiet = (server: Server): void => {
+  server.quietUntilMs = 0;
+  for (const entry of [...server.entries.values()]) {
+    tryRecovery(server, entry);
+    runQueue(server, entry);
+  }
 };
 
 /** When `handleTimeout` is due, in the caller's clock. */
 export const nextTimeout = (server: Server): number => {
-  let due = server.stopDeadlineMs;
-  for (const { awaited, sentAtMs } of server.running.values()) {
-    if (awaited.length > 0) due = Math.min(due, sentAtMs + RESEND_MS);
-  }
+  let due = Math.min(server.stopDeadlineMs, server.lastTickMs + server.options.heartbeatMs);
+  for (const member of server.members.values()) due = Math.min(due, lostAtMs(server, member));
   return due;
 };
 
@@ -325,7 +372,9 @@ const afterEvent = (server: Server): void => {
   if (!server.stopping || server.stopped) return;
   const dirty = dirtyFiles(server);
   const late = server.now >= server.stopDeadlineMs;
-  if (!late && (dirty.length > 0 || server.running.size > 0)) return;
+  // An unavailable file cannot be waited for: its mark on the disk keeps it for the next start.
+  const coming = dirty.some((file) => server.entries.get(file)?.unavailable !== true);
+  if (!late && (coming || server.running.size > 0)) return;
   if (dirty.length > 0) {
     log(server, 'warn', `stopping with dirty files on their nodes: ${filesInWords(dirty)}`);
   }

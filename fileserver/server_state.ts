@@ -40,7 +40,17 @@ export interface MemberRecord {
   /** Hints from its last heartbeat; wrong ones cost time, never data. */
   freePages: number;
   oldestUseMs: number;
-  heartbeats: number;
+  heartbeatMs: number;
+  /** When its lease was last renewed; its lease ends a lease time after that. */
+  renewedMs: number;
+  /** When the newest renewal that it is known to have heard was sent. */
+  heardMs: number;
+  /** Renewals that it has not echoed yet, and when they were sent. */
+  acksSent: Map<number, number>;
+  /** It has registered and not been heard since: orders may have overtaken the answer. */
+  fresh: boolean;
+  /** The first of the numbers for its applications. */
+  readonly firstClient: ClientId;
   leaving: boolean;
 }
 
@@ -63,6 +73,8 @@ export interface Counters {
   readsThrough: number;
   recirculations: number;
   backupsRefused: number;
+  membersLost: number;
+  recoveries: number;
 }
 
 export interface ServerOptions {
@@ -70,6 +82,15 @@ export interface ServerOptions {
   readonly epoch: number;
   readonly openPolicy: OpenPolicy;
   readonly heartbeatMs: number;
+  readonly leaseMs: number;
+  /** What is added to a lease before its holder counts as lost; a quarter of it at least. */
+  readonly marginMs: number;
+}
+
+/** A node that registers while its old self may still have a lease. */
+export interface Newcomer {
+  readonly link: string;
+  readonly sinceMs: number;
 }
 
 export interface Server {
@@ -80,9 +101,19 @@ export interface Server {
   nextSequence: number;
   nextToken: number;
   nextClient: number;
+  nextRegistration: number;
   stopping: boolean;
   stopped: boolean;
   stopDeadlineMs: number;
+  /** Until then holders of leases of the server's last life may still serve: nothing is written. */
+  quietUntilMs: number;
+  lastTickMs: number;
+  newcomers: Map<NodeId, Newcomer>;
+  /** Dirty files that were on one node when a loss was noticed and are not on two again. */
+  reprotection: { readonly sinceMs: number; readonly files: Set<FileNumber> } | undefined;
+  lastReprotectionMs: number | undefined;
+  /** Files whose holders were all lost in this life of the server, and the term that went with them. */
+  losses: { readonly file: FileNumber; readonly term: number }[];
   members: Map<NodeId, MemberRecord>;
   /** Link name → member. */
   links: Map<string, NodeId>;

@@ -17,7 +17,11 @@ export const whereIs = (
 
 export const statusOf = (server: Server, request: number): Message<'statusDone'> => {
   let dirty = 0;
-  for (const entry of server.entries.values()) if (entry.state === 'dirty') dirty++;
+  let unavailable = 0;
+  for (const entry of server.entries.values()) {
+    if (entry.state === 'dirty') dirty++;
+    if (entry.unavailable) unavailable++;
+  }
   const members = [...server.members.values()].map(
     ({ node, incarnation, address, pages, freePages, linkUp, leaving }) => ({
       node,
@@ -37,6 +41,11 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     geometry,
     stopping: server.stopping,
     dirtyFiles: dirty,
+    unprotectedFiles: server.reprotection?.files.size ?? 0,
+    unavailableFiles: unavailable,
+    lastReprotectionMs: server.lastReprotectionMs,
+    lostFiles: server.losses,
+    degraded: server.members.size < 2,
     filesInMemory: server.memory.size,
     runningTransactions: server.running.size,
     directClients: server.clients.size,

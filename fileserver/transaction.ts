@@ -1,6 +1,14 @@
 /** A directory transaction: what it waits for, as plain data that can be copied and resent. */
 
-import type { ClientId, FileNumber, NodeId, Outcome, Source, Version } from '../protocol/ids.ts';
+import {
+  FIRST_VERSION,
+  type ClientId,
+  type FileNumber,
+  type NodeId,
+  type Outcome,
+  type Source,
+  type Version,
+} from '../protocol/ids.ts';
 import type { Message, MessageType } from '../protocol/messages.ts';
 
 /** Who is to get the final answer (rule 9). */
@@ -96,14 +104,37 @@ export interface WriteThrough extends Common {
   count: number;
 }
 
+/** What a node said that it holds when a party was lost. */
+export interface Report {
+  readonly node: NodeId;
+  readonly kind: 'clean' | 'dirty' | 'empty' | 'none';
+  readonly term: number;
+  readonly version: Version;
+}
+
+export interface Recover extends Common {
+  readonly kind: 'recover';
+  phase: 'report' | 'prepare' | 'promote' | 'mark' | 'grant' | 'load' | 'restore' | 'release';
+  /** Everybody who may hold something. */
+  readonly asked: readonly NodeId[];
+  reports: Report[];
+  term: number;
+  /** Who holds the newest contents. */
+  source: NodeId | undefined;
+  version: Version;
+  backup: NodeId | undefined;
+  refused: NodeId[];
+}
+
 export type Transaction =
-  GetShared | GetModified | WriteBack | Recirculate | ReadThrough | WriteThrough;
+  GetShared | GetModified | WriteBack | Recirculate | ReadThrough | WriteThrough | Recover;
 
 /** Reading transactions of one file run together; a writing one runs alone (rule 13). */
 export const isWriting = (transaction: Transaction): boolean =>
   transaction.kind === 'getModified' ||
   transaction.kind === 'writeBack' ||
-  transaction.kind === 'writeThrough';
+  transaction.kind === 'writeThrough' ||
+  transaction.kind === 'recover';
 
 export const sameRequester = (a: Requester, b: Requester): boolean =>
   (a.kind === 'member' && b.kind === 'member' && a.node === b.node) ||
@@ -125,4 +156,39 @@ export const newTransaction = (
   contents: undefined,
   failure: undefined,
   sentAtMs: 0,
+});
+
+/** The same request, from its beginning. */
+export const restarted = (transaction: Transaction): Transaction => {
+  const { file, requester, request } = transaction;
+  const base = newTransaction(file, requester, request);
+  switch (transaction.kind) {
+    case 'getShared':
+      return { ...transaction, ...base, phase: 'fetch' };
+    case 'getModified':
+      return { ...transaction, ...base, phase: 'quiesce', refused: [], release: undefined };
+    case 'writeBack':
+      return { ...transaction, ...base, phase: 'collect' };
+    case 'recirculate':
+      return { ...transaction, ...base, phase: 'offer', target: undefined };
+    case 'readThrough':
+      return { ...transaction, ...base };
+    case 'writeThrough':
+      return { ...transaction, ...base, phase: 'quiesce', release: [] };
+    case 'recover':
+      return newRecover(file, transaction.asked);
+  }
+};
+
+export const newRecover = (file: FileNumber, asked: readonly NodeId[]): Recover => ({
+  ...newTransaction(file, { kind: 'server' }, 0),
+  kind: 'recover',
+  phase: 'report',
+  asked,
+  reports: [],
+  term: 0,
+  source: undefined,
+  version: FIRST_VERSION,
+  backup: undefined,
+  refused: [],
 });

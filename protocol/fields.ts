@@ -133,6 +133,25 @@ export const member: Field<Member> = (value, place) => ({
   address: text(part(value, 'address'), place),
 });
 
+/** What a member still has of a file: a clean copy, dirty contents, or an empty place for them. */
+export type HoldingKind = 'clean' | 'dirty' | 'empty' | 'none';
+
+export const holdingKind: Field<HoldingKind> = oneOf('clean', 'dirty', 'empty', 'none');
+
+export interface Holding {
+  readonly file: FileNumber;
+  readonly kind: HoldingKind;
+  readonly term: number;
+  readonly version: Version;
+}
+
+export const holding: Field<Holding> = (value, place) => ({
+  file: file(part(value, 'file'), place),
+  kind: holdingKind(part(value, 'kind'), place),
+  term: uint32(part(value, 'term'), place),
+  version: version(part(value, 'version'), place),
+});
+
 /** How many copies of a file the cluster has; a hint, which may be out of date. */
 export interface CopyHint {
   readonly file: FileNumber;

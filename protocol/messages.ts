@@ -10,6 +10,8 @@ import { OUTCOMES_KEPT, type FileNumber, type Order } from './ids.ts';
 export const PROTOCOL_VERSION = 1;
 /** How many members a cluster may have. */
 export const MEMBERS_LIMIT = 1024;
+/** How many files a member may report when it registers. */
+export const HOLDINGS_LIMIT = 500_000;
 /** How many files a heartbeat may ask copy counts for. */
 export const CANDIDATES_LIMIT = 16;
 
@@ -48,13 +50,25 @@ export const MESSAGES = {
   statusDone: { request, json: is.text },
   failed: { request, code: is.errorCode, message: is.text },
 
-  register: { node: is.node, incarnation: is.uint53, address: is.text, pages: is.uint32 },
+  register: {
+    node: is.node,
+    incarnation: is.uint53,
+    address: is.text,
+    pages: is.uint32,
+    holdings: is.listOf(is.holding, HOLDINGS_LIMIT),
+  },
   registered: {
     epoch: is.uint32,
     geometry: is.geometry,
     openPolicy: is.openPolicy,
     heartbeatMs: is.millis,
+    leaseMs: is.millis,
     members,
+    resumed: is.flag,
+    kept: is.listOf(file, HOLDINGS_LIMIT),
+    wanted: is.listOf(file, HOLDINGS_LIMIT),
+    firstSequence: is.uint53,
+    firstClient: is.client,
   },
   registrationRefused: { code: is.errorCode, message: is.text },
   heartbeat: {
@@ -62,11 +76,13 @@ export const MESSAGES = {
     freePages: is.uint32,
     oldestUseMs: is.millis,
     candidates: is.listOf(file, CANDIDATES_LIMIT),
+    echo: is.uint53,
   },
   heartbeatAck: { sequence: is.uint53, hints: is.listOf(is.copyHint, CANDIDATES_LIMIT) },
   members: { members },
   leave: {},
   left: {},
+  expelled: {},
 
   getShared: { request, file },
   getModified: { request, file, holds: is.flag },
@@ -116,7 +132,14 @@ export const MESSAGES = {
   frozen: { order, file, ...contents },
   drop: { order, file },
   dropped: { order, file },
-  prepareBackup: { order, file, term: is.uint32, owner: is.node, version: is.version },
+  prepareBackup: {
+    order,
+    file,
+    term: is.uint32,
+    owner: is.node,
+    version: is.version,
+    onDisk: is.flag,
+  },
   backupPrepared: { order, file, full: is.flag, holds: is.flag },
   grant: {
     order,
@@ -138,6 +161,10 @@ export const MESSAGES = {
   expected: { order, file, accepted: is.flag },
   readOnce: { order, file, offset: is.uint32, length: is.uint32 },
   readOnceDone: { order, file, version: is.version, bytes: is.bytes },
+  recover: { order, file, term: is.uint32 },
+  recovered: { order, file, kind: is.holdingKind, term: is.uint32, version: is.version },
+  promote: { order, file, term: is.uint32, backup: is.node },
+  promoted: { order, file },
 
   data: { order, file, request, source: is.source, copies: is.uint32, ...contents },
   backupWrite: {

@@ -43,7 +43,8 @@ const invalidate = (server: Server, transaction: GetModified, node: NodeId): voi
 const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   const { file, term, backup } = transaction;
   if (backup === undefined) return;
-  const role = { term, owner: asker(transaction), version: entry.version } as const;
+  const owner = asker(transaction);
+  const role = { term, owner, version: entry.version, onDisk: true } as const;
   const message = {
     type: 'prepareBackup',
     order: orderOf(server, transaction),

@@ -10,7 +10,7 @@ import {
 } from '../../cacher/cacher_core.ts';
 import { RETRY_MS } from '../../cacher/registration.ts';
 import { COURSE } from '../../cacher/replacement.ts';
-import { SERVER, type FileNumber, type NodeId } from '../../protocol/ids.ts';
+import { SERVER, type ClientId, type FileNumber, type NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 
 describe('an application that goes while it waits to open a file', () => {
@@ -22,6 +22,7 @@ describe('an application that goes while it waits to open a file', () => {
         address: '127.0.0.1:1',
         pages: 8,
         writebackIntervalMs: 30_000,
+        serverWaitMs: 1e9,
         policy: COURSE,
       },
       0,
@@ -36,7 +37,9 @@ describe('an application that goes while it waits to open a file', () => {
     const geometry = { files: 4, blockSizeBytes: 16, blocksPerFile: 1 };
     handlePeerUp(cacher, SERVER, 0);
     const welcome = { epoch: 1, geometry, openPolicy: 'wait', heartbeatMs: 1e6 } as const;
-    handleMessage(cacher, SERVER, { type: 'registered', ...welcome, members: [] }, 0);
+    const fresh = { resumed: false, kept: [], wanted: [], firstSequence: 0 } as const;
+    const registered = { type: 'registered', ...welcome, ...fresh, members: [] } as const;
+    handleMessage(cacher, SERVER, { ...registered, leaseMs: 1e9, firstClient: 1 as ClientId }, 0);
     handleApplication(cacher, 'app1', { type: 'hello', protocol: 1 }, 0);
     const open = { type: 'open', request: 1, file: 2 as FileNumber, mode: 1 } as const;
     handleApplication(cacher, 'app1', open, 0);

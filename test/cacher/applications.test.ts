@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { APPLICATIONS_LIMIT, OPERATIONS_LIMIT } from '../../cacher/applications.ts';
 import { handleApplicationClosed, handleStop } from '../../cacher/cacher_core.ts';
+import { CLIENTS_PER_REGISTRATION } from '../../protocol/client_numbers.ts';
 import type { FileNumber } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
-import { CacherRun, FILE, writeOf } from './cacher_run.ts';
+import { CacherRun, FILE, FIRST_CLIENT, writeOf } from './cacher_run.ts';
 
 const codes = (messages: readonly Message[]): string[] =>
   messages.map((each) => (each.type === 'failed' ? each.code : each.type));
@@ -107,6 +108,18 @@ describe('applications of a cacher', () => {
     handleApplicationClosed(run.cacher, 'app1', 0);
     run.application('late', { type: 'hello', protocol: 1 });
     expect(codes(run.replies('late'))).to.deep.equal(['welcome']);
+  });
+
+  it('gives no number twice: a registration has a limited range of them', () => {
+    const run = new CacherRun();
+    run.cacher.nextClient = CLIENTS_PER_REGISTRATION - 1;
+    run.application('last', { type: 'hello', protocol: 1 });
+    expect(run.cacher.applications.get('last')?.client).to.equal(
+      FIRST_CLIENT + CLIENTS_PER_REGISTRATION - 1,
+    );
+    run.take();
+    run.application('late', { type: 'hello', protocol: 1 });
+    expect(codes(run.replies('late'))).to.deep.equal(['EBUSY']);
   });
 
   it('gives every application its own client number', () => {

@@ -11,7 +11,7 @@ const version = (counter: number): { term: number; counter: number } => ({ term:
 /** A cacher that has agreed to be the backup of n2. */
 const prepared = (): CacherRun => {
   const run = new CacherRun();
-  const role = { term: 1, owner: N2, version: FIRST } as const;
+  const role = { term: 1, owner: N2, version: FIRST, onDisk: true } as const;
   run.server({ type: 'prepareBackup', order: orderOf(1), file: FILE, ...role });
   run.take();
   return run;

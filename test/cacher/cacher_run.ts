@@ -12,6 +12,7 @@ import { COURSE } from '../../cacher/replacement.ts';
 import {
   FIRST_VERSION,
   SERVER,
+  type ClientId,
   type FileNumber,
   type NodeId,
   type OpenPolicy,
@@ -32,19 +33,44 @@ export const orderOf = (sequence: number): Order => ({ epoch: EPOCH, sequence })
 export interface RunOptions {
   readonly pages?: number;
   readonly openPolicy?: OpenPolicy;
+  readonly leaseMs?: number;
+  readonly serverWaitMs?: number;
 }
+
+export const FIRST_CLIENT = 65_536 as ClientId;
+/** Longer than any test that is not about leases. */
+export const LONG_MS = 1e9;
+
+/** The answer to a first registration. */
+export const welcome = (
+  openPolicy: OpenPolicy = 'share',
+  leaseMs = LONG_MS,
+): Message<'registered'> => ({
+  type: 'registered',
+  epoch: EPOCH,
+  geometry: GEOMETRY,
+  openPolicy,
+  heartbeatMs: 100,
+  leaseMs,
+  members: [],
+  resumed: false,
+  kept: [],
+  wanted: [],
+  firstSequence: 0,
+  firstClient: FIRST_CLIENT,
+});
 
 export class CacherRun {
   readonly cacher: Cacher;
   now = 0;
 
-  constructor({ pages = 2, openPolicy = 'share' }: RunOptions = {}) {
+  constructor(options: RunOptions = {}) {
+    const { pages = 2, openPolicy = 'share', leaseMs = LONG_MS, serverWaitMs = LONG_MS } = options;
     const own = { node: N1, incarnation: 1, address: 'n1', writebackIntervalMs: 30_000 };
-    this.cacher = newCacher({ ...own, pages, policy: COURSE }, 0);
+    this.cacher = newCacher({ ...own, serverWaitMs, pages, policy: COURSE }, 0);
     handlePeerUp(this.cacher, SERVER, 0);
     const members = [N1, N2, N3].map((node) => ({ node, incarnation: 1, address: node }));
-    const welcome = { epoch: EPOCH, geometry: GEOMETRY, openPolicy, heartbeatMs: 100, members };
-    this.server({ type: 'registered', ...welcome });
+    this.server({ ...welcome(openPolicy, leaseMs), members });
     this.application('app', { type: 'hello', protocol: 1 });
     this.take();
   }

@@ -48,7 +48,7 @@ describe('the orders of the file server', () => {
   it('to forward the copy of a backup are refused: it supplies others after promotion only', () => {
     const run = new CacherRun();
     run.read();
-    const role = { term: 1, owner: N2, version: { term: 0, counter: 0 } } as const;
+    const role = { term: 1, owner: N2, version: { term: 0, counter: 0 }, onDisk: true } as const;
     run.server({ type: 'prepareBackup', order: orderOf(2), file: FILE, ...role });
     run.take();
     run.server({ type: 'forward', order: orderOf(3), file: FILE, to: N3, request: 5 });

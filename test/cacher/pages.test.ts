@@ -113,7 +113,7 @@ describe('the pages of a cacher', () => {
     run.server({ type: 'expect', order: orderOf(2), file: file(2), from: N2, chances: 0 });
     const [refusal] = run.sent();
     expect(refusal).to.include({ type: 'expected', accepted: false });
-    const role = { term: 1, owner: N2, version: { term: 0, counter: 0 } } as const;
+    const role = { term: 1, owner: N2, version: { term: 0, counter: 0 }, onDisk: true } as const;
     run.server({ type: 'prepareBackup', order: orderOf(3), file: file(3), ...role });
     const sent = run.sent();
     expect(sent.map((each) => each.type)).to.deep.equal(['evicted', 'backupPrepared']);

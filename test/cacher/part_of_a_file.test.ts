@@ -8,7 +8,7 @@ import {
 } from '../../cacher/cacher_core.ts';
 import type { CacherCommand } from '../../cacher/cacher_state.ts';
 import { COURSE } from '../../cacher/replacement.ts';
-import { SERVER, type FileNumber, type NodeId } from '../../protocol/ids.ts';
+import { SERVER, type ClientId, type FileNumber, type NodeId } from '../../protocol/ids.ts';
 
 describe('contents that are not a whole file', () => {
   it('are not installed, and the request for them stays open', () => {
@@ -19,6 +19,7 @@ describe('contents that are not a whole file', () => {
         address: '127.0.0.1:1',
         pages: 8,
         writebackIntervalMs: 30_000,
+        serverWaitMs: 1e9,
         policy: COURSE,
       },
       0,
@@ -32,7 +33,9 @@ describe('contents that are not a whole file', () => {
     const geometry = { files: 4, blockSizeBytes: 16, blocksPerFile: 1 };
     handlePeerUp(cacher, SERVER, 0);
     const welcome = { epoch: 1, geometry, openPolicy: 'share', heartbeatMs: 100 } as const;
-    handleMessage(cacher, SERVER, { type: 'registered', ...welcome, members: [] }, 0);
+    const fresh = { resumed: false, kept: [], wanted: [], firstSequence: 0 } as const;
+    const registered = { type: 'registered', ...welcome, ...fresh, members: [] } as const;
+    handleMessage(cacher, SERVER, { ...registered, leaseMs: 1e9, firstClient: 1 as ClientId }, 0);
     handleApplication(cacher, 'app1', { type: 'hello', protocol: 1 }, 0);
     handleApplication(cacher, 'app1', { type: 'open', request: 1, file, mode: 0 }, 0);
     const read = { type: 'read', request: 2, file, offset: 0, length: 16 } as const;

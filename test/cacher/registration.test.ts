@@ -10,23 +10,17 @@ import { RETRY_MS } from '../../cacher/registration.ts';
 import { SERVER, type FileNumber } from '../../protocol/ids.ts';
 import { CANDIDATES_LIMIT, type Message } from '../../protocol/messages.ts';
 import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
-import { CacherRun, EPOCH, FILE, GEOMETRY, writeOf } from './cacher_run.ts';
+import { CacherRun, dataFor, EPOCH, FILE, orderOf, welcome, writeOf } from './cacher_run.ts';
 
-const registered = (epoch = EPOCH): Message<'registered'> => ({
-  type: 'registered',
-  epoch,
-  geometry: GEOMETRY,
-  openPolicy: 'share',
-  heartbeatMs: 100,
-  members: [],
-});
+/** The same registration goes on, over a new link. */
+const resumed: Partial<Message<'registered'>> = { resumed: true };
 
 const types = (messages: readonly Message[]): string[] => messages.map((each) => each.type);
 
-const rejoin = (run: CacherRun, epoch = EPOCH): void => {
+const rejoin = (run: CacherRun, answer: Partial<Message<'registered'>> = resumed): void => {
   handlePeerDown(run.cacher, SERVER, run.now);
   handlePeerUp(run.cacher, SERVER, run.now);
-  run.server(registered(epoch));
+  run.server({ ...welcome(), ...answer });
 };
 
 describe('the registration of a cacher', () => {
@@ -48,18 +42,68 @@ describe('the registration of a cacher', () => {
     run.open();
     run.application('app', writeOf(3, 'abc'));
     expect(types(run.sent())).to.not.include('getModified');
-    run.server(registered());
+    run.server({ ...welcome(), ...resumed });
     expect(types(run.sent())).to.deep.equal(['getModified']);
   });
 
-  it('drops clean copies when the server was started anew, and keeps the dirty ones', () => {
+  it('says what is held', () => {
     const run = new CacherRun();
     run.read(1 as FileNumber);
     run.write('abc', FILE, 2);
-    rejoin(run, EPOCH + 1);
-    expect(run.copy(1 as FileNumber)).to.equal('invalid');
-    expect(run.copy()).to.equal('modified');
+    handlePeerDown(run.cacher, SERVER, run.now);
+    handlePeerUp(run.cacher, SERVER, run.now);
+    const [register] = run.sent();
+    expect(register?.type === 'register' && register.holdings).to.deep.equal([
+      { file: 1, kind: 'clean', term: 0, version: { term: 0, counter: 0 } },
+      { file: FILE, kind: 'dirty', term: 1, version: { term: 1, counter: 1 } },
+    ]);
+  });
+
+  it('keeps of an earlier one what the server says, dirty contents unserved', () => {
+    const run = new CacherRun({ pages: 3 });
+    run.read(1 as FileNumber);
+    run.read(2 as FileNumber, 2);
+    run.write('abc', FILE, 3);
+    rejoin(run, { epoch: EPOCH + 1, kept: [1 as FileNumber], wanted: [FILE], firstSequence: 9 });
+    expect(run.copy(1 as FileNumber)).to.equal('shared');
+    expect(run.copy(2 as FileNumber)).to.equal('invalid');
+    expect(run.copy()).to.equal('frozen');
     expect(run.cacher.freePages).to.equal(1);
+    run.take();
+    run.application('app', { type: 'read', request: 9, file: FILE, offset: 0, length: 3 });
+    expect(run.replies()).to.deep.equal([]);
+  });
+
+  it('drops dirty contents that nobody wants; a write on its way then has no known outcome', () => {
+    const run = new CacherRun();
+    run.write('abc');
+    run.application('app', writeOf(4, 'xyz'));
+    rejoin(run, { epoch: EPOCH + 1, wanted: [] });
+    expect(run.copy()).to.equal('invalid');
+    expect(run.cacher.freePages).to.equal(2);
+    expect(run.replies()[0]).to.include({ type: 'failed', request: 4, code: 'ETIMEDOUT' });
+  });
+
+  it('makes data void that was ordered before it', () => {
+    const run = new CacherRun();
+    run.open();
+    run.application('app', { type: 'read', request: 2, file: FILE, offset: 0, length: 8 });
+    const request = run.request('getShared');
+    rejoin(run, { firstSequence: 5 });
+    run.server(dataFor(request, FILE, 4));
+    expect(run.copy()).to.equal('invalid');
+    run.server(dataFor(request, FILE, 5));
+    expect(run.copy()).to.equal('shared');
+  });
+
+  it('drops orders that overtake its answer', () => {
+    const run = new CacherRun();
+    run.read();
+    handlePeerDown(run.cacher, SERVER, run.now);
+    handlePeerUp(run.cacher, SERVER, run.now);
+    run.server({ type: 'invalidate', order: orderOf(2), file: FILE });
+    expect(types(run.sent())).to.not.include('invalidated');
+    expect(run.copy()).to.equal('shared');
   });
 
   it('keeps clean copies over a broken link of the same server', () => {
@@ -149,7 +193,7 @@ describe('an orderly stop of a cacher', () => {
     const role = { term: 1, owner: 'n2' as typeof run.cacher.options.node } as const;
     const order = { epoch: EPOCH, sequence: 1 };
     const version = { term: 0, counter: 0 };
-    run.server({ type: 'prepareBackup', order, file: FILE, ...role, version });
+    run.server({ type: 'prepareBackup', order, file: FILE, ...role, version, onDisk: true });
     expect(run.sent()[0]).to.include({ type: 'backupPrepared', full: true });
   });
 });

@@ -22,6 +22,9 @@ const config: ClusterConfig = {
   serverPages: 128,
   openPolicy: 'wait',
   heartbeatMs: 100,
+  leaseMs: 400,
+  marginMs: 100,
+  serverWaitMs: 10_000,
   writebackIntervalMs: 1500,
   logLevel: 'info',
   geometry: { files: 256, blockSizeBytes: 128, blocksPerFile: 8 },
@@ -44,6 +47,14 @@ describe('cluster.json', () => {
     const paths = clusterPaths(folder);
     expect(readClusterConfig(paths)).to.equal(undefined);
     writeClusterConfig(paths, config);
+    expect(readClusterConfig(paths)).to.deep.equal(config);
+  });
+
+  it('from before there were leases gets the usual ones', () => {
+    const paths = clusterPaths(folder);
+    const old: Record<string, unknown> = { ...config };
+    for (const name of ['leaseMs', 'marginMs', 'serverWaitMs']) Reflect.deleteProperty(old, name);
+    writeFileSync(paths.config, JSON.stringify(old));
     expect(readClusterConfig(paths)).to.deep.equal(config);
   });
 
@@ -82,11 +93,13 @@ describe('the daemons of a cluster', () => {
     const paths = clusterPaths('/c');
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
       'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
-        ' --server-pages 128 --open-policy wait --heartbeat 100ms --log-level info',
+        ' --server-pages 128 --open-policy wait --heartbeat 100ms --lease 400ms' +
+        ' --margin 100ms --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +
-        ' --key-file /c/cluster.key --pages 32 --writeback-interval 1500ms --log-level info',
+        ' --key-file /c/cluster.key --pages 32 --writeback-interval 1500ms --server-wait 10s' +
+        ' --log-level info',
     );
   });
 

@@ -9,7 +9,17 @@ import { formatImage } from '../../fileserver/disk/image_file.ts';
 import { encode } from '../../protocol/codec.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { RudpEndpoint } from '../../rudp/index.ts';
-import { codeOf, get, HOST, KEY, LocalCluster, put, until } from './local_cluster.ts';
+import {
+  codeOf,
+  get,
+  HOST,
+  KEY,
+  LEASES,
+  LocalCluster,
+  put,
+  SERVER_WAIT_MS,
+  until,
+} from './local_cluster.ts';
 import { RawApplication } from './raw_application.ts';
 
 /** What the promise rejects with, as "CODE message". */
@@ -47,6 +57,7 @@ describe('a daemon that cannot start', () => {
         listen: { host: HOST, port },
         openPolicy: 'share',
         heartbeatMs: 100,
+        ...LEASES,
         cachePages: 0,
         security: { keys: [KEY] },
         log: cluster.log('second'),
@@ -63,6 +74,7 @@ describe('a daemon that cannot start', () => {
         pages: 8,
         writebackIntervalMs: 30_000,
         security: { keys: [KEY] },
+        serverWaitMs: SERVER_WAIT_MS,
         log: cluster.log(node),
       }),
     );
@@ -138,6 +150,7 @@ describe('a daemon that cannot start', () => {
       listen: { host: HOST, port: 0 },
       openPolicy: 'share',
       heartbeatMs: 100,
+      ...LEASES,
       cachePages: 0,
       security: { keys: [KEY] },
       log: cluster.log('again'),
@@ -193,6 +206,7 @@ describe('a daemon that cannot start', () => {
       pages: 8,
       writebackIntervalMs: 30_000,
       security: { keys: [KEY] },
+      serverWaitMs: SERVER_WAIT_MS,
       log: cluster.log('early'),
     });
     const ended = codeOf(starting);

@@ -14,6 +14,9 @@ import type { Geometry, NodeId, OpenPolicy } from '../../protocol/ids.ts';
 export const HOST = '127.0.0.1';
 /** The key of every cluster of these tests. */
 export const KEY = new Uint8Array(32).fill(0x63);
+/** Long enough for a machine that is busy with other tests, short enough to wait for after a restart. */
+export const LEASES = { leaseMs: 1000, marginMs: 250 } as const;
+export const SERVER_WAIT_MS = 10_000;
 
 interface Wish {
   /** How many cachers: n1, n2, … */
@@ -66,6 +69,7 @@ export class LocalCluster {
       listen: { host: HOST, port: 0 },
       openPolicy: this.#wish.openPolicy ?? 'share',
       heartbeatMs: 100,
+      ...LEASES,
       cachePages: 128,
       security: { keys: [KEY] },
       log: this.log('server'),
@@ -95,6 +99,7 @@ export class LocalCluster {
       pages: this.#wish.pages ?? 64,
       writebackIntervalMs: 30_000,
       security: { keys: [KEY] },
+      serverWaitMs: SERVER_WAIT_MS,
       log: this.log(node),
     });
     this.cachers.set(node, cacher);

@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { connect } from '../../applib/index.ts';
+import { clusterPaths } from '../../cli/cluster_config.ts';
 import { freePorts } from '../../cli/free_ports.ts';
+import { readProcessFile } from '../../cli/process_file.ts';
+import type { NodeId } from '../../protocol/ids.ts';
 import { coopfs } from '../cli/coopfs.ts';
 import { codeOf, get, HOST, put } from './local_cluster.ts';
 
@@ -97,6 +100,37 @@ describe('daemons as processes', function () {
     }
     expect(await get(again, 5, 1)).to.equal('-');
     await again.close();
+  });
+
+  it('lose nothing that was acknowledged when a node is killed, and then the server', async () => {
+    const up = ['cluster', 'up', '--dir', folder, '--cachers', '3'];
+    expect(await coopfs(up)).to.include({ status: 0, err: '' });
+    const paths = clusterPaths(folder);
+    const kill = (name: string): void => {
+      const record = readProcessFile(paths.pid(name));
+      expect(record, name).to.not.equal(undefined);
+      if (record !== undefined) process.kill(record.pid, 'SIGKILL');
+    };
+    const first = await connect({ socket: paths.socket('n1' as NodeId) });
+    const second = await connect({ socket: paths.socket('n2' as NodeId) });
+    for (let number = 0; number < 8; number++) await put(first, number, `file ${number}`);
+    kill('n1');
+    // These wait until the lease of n1 is over, and no longer.
+    for (let number = 0; number < 8; number++) {
+      expect(await get(second, number, 6)).to.equal(`file ${number}`);
+    }
+    await put(second, 3, 'after');
+    const { owner, backup } = await second.where(3);
+    expect([owner, backup].sort()).to.deep.equal(['n2', 'n3']);
+    kill('server');
+    expect(await coopfs(['cluster', 'up', '--dir', folder])).to.include({ status: 0, err: '' });
+    expect(await get(second, 3, 5)).to.equal('after');
+    await put(second, 4, 'again');
+    await second.close();
+    // n1 is up again too, under its old name.
+    const back = await connect({ socket: paths.socket('n1' as NodeId) });
+    expect(await get(back, 4, 5)).to.equal('again');
+    await back.close();
   });
 
   it('with a memory of one file each serve sets that fight for files, linearizably', async () => {

@@ -4,7 +4,7 @@ import * as core from '../../fileserver/server_core.ts';
 import { RESEND_MS } from '../../fileserver/scheduler.ts';
 import type { FileNumber, NodeId } from '../../protocol/ids.ts';
 import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
-import { codes, FILE, ServerRun } from './server_run.ts';
+import { codes, HEARTBEAT_MS, FILE, ServerRun } from './server_run.ts';
 
 const OUTSIDE = 16 as FileNumber;
 const ORDER = { epoch: 1, sequence: 1 };
@@ -80,12 +80,11 @@ describe('the file server', () => {
     run.register('n1', 'n2');
     run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
     run.take();
-    expect(core.nextTimeout(run.server)).to.equal(RESEND_MS);
+    expect(core.nextTimeout(run.server)).to.equal(HEARTBEAT_MS);
     core.handleTimeout(run.server, RESEND_MS - 1);
     expect(codes(run.sent('n2#1'))).to.deep.equal([]);
     core.handleTimeout(run.server, RESEND_MS);
     expect(codes(run.sent('n2#1'))).to.deep.equal(['prepareBackup']);
-    expect(core.nextTimeout(run.server)).to.equal(2 * RESEND_MS);
   });
 
   it('sends nothing over a link that is down', () => {
@@ -98,6 +97,7 @@ describe('the file server', () => {
       freePages: 1,
       oldestUseMs: 0,
       candidates: [],
+      echo: 0,
     });
     expect(run.sent('n1#1')).to.deep.equal([]);
   });
@@ -107,7 +107,7 @@ describe('the file server', () => {
     const mark = { term: 4, owner: 'n1' as NodeId, backup: 'n2' as NodeId };
     run.metas.set(FILE, { ...run.meta(FILE), mark });
     core.restoreMarks(run.server, [FILE]);
-    expect(run.entry()).to.equal('dirty owner n1 backup n2');
+    expect(run.entry()).to.equal('dirty owner n1 backup n2 unavailable');
     expect(run.server.entries.get(FILE)?.term).to.equal(4);
   });
 

@@ -5,10 +5,12 @@ import {
   handleCommitted,
   handleFileRead,
   handleMessage,
+  handleTimeout,
   newServer,
   pollCommand,
 } from '../../fileserver/server_core.ts';
 import { entryOf, type Server, type ServerCommand } from '../../fileserver/server_state.ts';
+import type { Holding } from '../../protocol/fields.ts';
 import {
   FIRST_VERSION,
   type FileNumber,
@@ -22,6 +24,9 @@ export const FILE = 7 as FileNumber;
 export const GEOMETRY = { files: 16, blockSizeBytes: 8, blocksPerFile: 1 };
 export const CONTENTS = new TextEncoder().encode('contents');
 export const PAGES = 4;
+export const HEARTBEAT_MS = 100;
+/** A lease longer than any test that is not about leases. */
+export const LONG_MS = 1e9;
 
 export class ServerRun {
   readonly server: Server;
@@ -29,11 +34,14 @@ export class ServerRun {
   /** What was journaled, in order. */
   readonly records: CommitRecord[] = [];
   #kept: ServerCommand[] = [];
+  readonly #heartbeats = new Map<string, number>();
   now = 0;
 
-  constructor(openPolicy: OpenPolicy = 'share') {
-    const options = { geometry: GEOMETRY, epoch: 1, openPolicy, heartbeatMs: 100 };
-    this.server = newServer(options, 0, (file) => this.meta(file));
+  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS) {
+    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4 };
+    this.server = newServer({ geometry: GEOMETRY, epoch: 1, openPolicy, ...times }, 0, (file) =>
+      this.meta(file),
+    );
   }
 
   meta(file: FileNumber): FileMeta {
@@ -120,6 +128,8 @@ export class ServerRun {
       writeThroughDone: { type: 'received', order, file },
       collect: { type: 'collected', order, file, ...contents },
       clean: { type: 'cleaned', order, file },
+      recover: { type: 'recovered', order, file, kind: 'none', term: 0, version: FIRST_VERSION },
+      promote: { type: 'promoted', order, file },
       readOnce: { type: 'readOnceDone', order, file, ...contents },
     };
     const answer = answers[message.type];
@@ -127,6 +137,25 @@ export class ServerRun {
     if (message.type === 'forward') this.from(`${message.to}#1`, { type: 'received', order, file });
     if (message.type === 'freeze' && message.forward) {
       this.from(`${message.newOwner ?? ''}#1`, { type: 'received', order, file });
+    }
+  }
+
+  /** A heartbeat of a member that heard the answers to all before it. */
+  beat(node: string, echo?: number): void {
+    const sequence = (this.#heartbeats.get(node) ?? 0) + 1;
+    this.#heartbeats.set(node, sequence);
+    const hints = { freePages: PAGES, oldestUseMs: 0, candidates: [] };
+    this.from(`${node}#1`, { type: 'heartbeat', sequence, ...hints, echo: echo ?? sequence - 1 });
+  }
+
+  /** Lets time pass, heartbeat by heartbeat, in which these members are heard and hear. */
+  pass(byMs: number, ...alive: string[]): void {
+    const end = this.now + byMs;
+    while (this.now < end) {
+      this.now = Math.min(end, this.now + HEARTBEAT_MS);
+      for (const node of alive) this.beat(node);
+      handleTimeout(this.server, this.now);
+      this.#disk();
     }
   }
 
@@ -146,12 +175,17 @@ export class ServerRun {
   }
 }
 
-export const registerOf = (node: string, incarnation = 1): Message<'register'> => ({
+export const registerOf = (
+  node: string,
+  incarnation = 1,
+  holdings: readonly Holding[] = [],
+): Message<'register'> => ({
   type: 'register',
   node: node as NodeId,
   incarnation,
   address: `${node}:1`,
   pages: PAGES,
+  holdings,
 });
 
 export const codes = (messages: readonly Message[]): string[] =>

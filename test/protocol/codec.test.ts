@@ -112,7 +112,13 @@ describe('the codec of messages', () => {
 
   it('refuses a list beyond its limit', () => {
     const candidates = Array.from({ length: 17 }, (_, index) => index as FileNumber);
-    const heartbeat = { type: 'heartbeat', sequence: 1, freePages: 1, oldestUseMs: 0 } as const;
+    const heartbeat = {
+      type: 'heartbeat',
+      sequence: 1,
+      freePages: 1,
+      oldestUseMs: 0,
+      echo: 0,
+    } as const;
     expect(decode(encode({ ...heartbeat, candidates: candidates.slice(1) })).type).to.equal(
       'heartbeat',
     );

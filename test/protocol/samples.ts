@@ -25,6 +25,7 @@ const kinds = new Map<unknown, fc.Arbitrary<unknown>>([
   [is.maybeNode, fc.option(node, { nil: undefined })],
   [is.source, fc.constantFrom('local', 'peer', 'server', 'disk')],
   [is.openPolicy, fc.constantFrom('share', 'wait', 'fail')],
+  [is.holdingKind, fc.constantFrom('clean', 'dirty', 'empty', 'none')],
   [is.refusal, fc.constantFrom('base', 'not-yet', 'stale')],
   [is.errorCode, fc.constantFrom(...(Object.keys(ERROR_CODES) as ErrorCode[]))],
   [is.version, fc.record({ term: uint32, counter: uint53 })],
@@ -33,12 +34,22 @@ const kinds = new Map<unknown, fc.Arbitrary<unknown>>([
 ]);
 
 /** Lists are made by a function each, so that their fields are known by name. */
+const holding = fc.record({
+  file: uint32,
+  kind: fc.constantFrom('clean', 'dirty', 'empty', 'none'),
+  term: uint32,
+  version: fc.record({ term: uint32, counter: uint53 }),
+});
+
 const lists: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   outcomes: fc.array(fc.record({ client: uint53, operation: uint32, count: uint32 }), {
     maxLength: OUTCOMES_KEPT,
   }),
   members: fc.array(fc.record({ node, incarnation: uint53, address: text }), { maxLength: 4 }),
   sharers: fc.array(node, { maxLength: 4 }),
+  holdings: fc.array(holding, { maxLength: 4 }),
+  kept: fc.array(uint32, { maxLength: 4 }),
+  wanted: fc.array(uint32, { maxLength: 4 }),
   candidates: fc.array(uint32, { maxLength: 4 }),
   hints: fc.array(fc.record({ file: uint32, copies: uint32 }), { maxLength: 4 }),
 };

@@ -28,6 +28,8 @@ export interface ClusterSettings {
   readonly serverPages: number;
   readonly writebackMs: number;
   readonly policy: OpenPolicy;
+  readonly leaseMs: number;
+  readonly serverWaitMs: number;
 }
 
 /** An application of a scenario: on a node, or straight at the server. */
@@ -43,7 +45,8 @@ interface Application {
 const GEOMETRY = { files: 16, blockSizeBytes: 8, blocksPerFile: 1 };
 /** Far apart, so that a transcript shows what the scenario does and no more. */
 const HEARTBEAT_MS = 500;
-const INCARNATION = 1;
+/** Two memories hold every acknowledged write, until nodes are lost. */
+const COPIES = 2;
 /** More deliveries than any scenario needs: two nodes are going in circles. */
 const DELIVERIES_LIMIT = 2000;
 const QUIET: ReadonlySet<string> = new Set(['heartbeat', 'heartbeatAck', 'members']);
@@ -51,33 +54,49 @@ const QUIET: ReadonlySet<string> = new Set(['heartbeat', 'heartbeatAck', 'member
 const pairOf = (a: string, b: string): string => [a, b].sort().join(' - ');
 
 export class Cluster {
+  readonly #settings: ClusterSettings;
   now = 0;
   readonly disk = new ScenarioDisk(GEOMETRY);
-  readonly server: Server;
+  server: Server;
   readonly cachers = new Map<string, Cacher>();
   readonly stopped = new Set<string>();
   /** "n1 > server" → messages under way, the oldest first. */
   readonly queues = new Map<string, Uint8Array[]>();
+  /** Between these pairs nothing gets through, whether they know it or not. */
   readonly #broken = new Set<string>();
+  /** In which life each node is. */
+  readonly #incarnations = new Map<string, number>();
+  #deaths = 0;
   readonly #applications = new Map<string, Application>();
   readonly #acknowledged = new Map<FileNumber, Version>();
   /** The transcript's output since the last command. */
   output: string[] = [];
 
   constructor(settings: ClusterSettings) {
-    const { policy, serverPages, pages, writebackMs } = settings;
-    const options = { geometry: GEOMETRY, epoch: 1, openPolicy: policy, heartbeatMs: HEARTBEAT_MS };
-    this.server = serverCore.newServer(options, serverPages, this.disk.meta);
-    for (const name of settings.nodes) {
-      const node = name as NodeId;
-      const own = { node, incarnation: INCARNATION, address: name, pages, policy: COURSE };
-      const cacher = cacherCore.newCacher({ ...own, writebackIntervalMs: writebackMs }, 0);
-      this.cachers.set(name, cacher);
-      this.stopped.delete(name);
-    }
+    this.#settings = settings;
+    this.server = this.#newServer(1);
+    for (const name of settings.nodes) this.#newCacher(name);
     for (const name of settings.nodes) this.link(name, 'server', true);
     this.deliverAll([]);
     this.output = [];
+  }
+
+  #newServer(epoch: number): Server {
+    const { policy, serverPages, leaseMs } = this.#settings;
+    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4 };
+    const options = { geometry: GEOMETRY, epoch, openPolicy: policy, ...times };
+    return serverCore.newServer(options, serverPages, this.disk.meta);
+  }
+
+  #newCacher(name: string): void {
+    const { pages, writebackMs, serverWaitMs } = this.#settings;
+    const node = name as NodeId;
+    const incarnation = (this.#incarnations.get(name) ?? 0) + 1;
+    const own = { node, incarnation, address: name, pages, policy: COURSE, serverWaitMs };
+    const cacher = cacherCore.newCacher({ ...own, writebackIntervalMs: writebackMs }, this.now);
+    this.#incarnations.set(name, incarnation);
+    this.cachers.set(name, cacher);
+    this.stopped.delete(name);
   }
 
   cacher(name: string): Cacher {
@@ -106,11 +125,45 @@ export class Cluster {
   }
 
   #linkName(name: string): string {
-    return this.cachers.has(name) ? `${name}#${INCARNATION}` : name;
+    const incarnation = this.#incarnations.get(name);
+    return incarnation === undefined ? name : `${name}#${incarnation}`;
+  }
+
+  /** From now on what two nodes send each other is lost, and neither is told; or no more. */
+  cut(a: string, b: string, off: boolean): void {
+    if (off) this.#broken.add(pairOf(a, b));
+    else this.#broken.delete(pairOf(a, b));
+  }
+
+  /** A node is gone with all that it held; what it has sent may still arrive. */
+  die(name: string): void {
+    this.stopped.add(name);
+    this.#deaths++;
+    for (const key of this.queues.keys()) if (key.endsWith(`> ${name}`)) this.queues.delete(key);
+  }
+
+  /** A node that died starts again, with nothing. */
+  comeBack(name: string): void {
+    for (const key of this.queues.keys()) if (key.startsWith(`${name} >`)) this.queues.delete(key);
+    this.#newCacher(name);
+    this.link(name, 'server', true);
+  }
+
+  /** The server is gone with all but its disk, and starts again; who is not cut off finds it at once. */
+  restartServer(): void {
+    this.server = this.#newServer(this.server.options.epoch + 1);
+    this.disk.requests.length = 0;
+    serverCore.startQuiet(this.server, this.#settings.leaseMs, this.now);
+    serverCore.restoreMarks(this.server, this.disk.markedFiles());
+    for (const name of this.cachers.keys()) {
+      if (this.stopped.has(name) || this.#broken.has(pairOf(name, 'server'))) continue;
+      this.link(name, 'server', false);
+      this.link(name, 'server', true);
+    }
   }
 
   #send(from: string, to: string, message: Message): void {
-    if (this.#broken.has(pairOf(from, to))) return;
+    if (this.#broken.has(pairOf(from, to)) || this.stopped.has(to)) return;
     const key = `${from} > ${to}`;
     const queue = this.queues.get(key) ?? [];
     queue.push(encode(message));
@@ -290,14 +343,19 @@ export class Cluster {
       server,
       live.map(([, cacher]) => cacher),
       history,
+      () => this.now,
+      Math.max(0, COPIES - this.#deaths),
     );
   }
 
   #performServer(command: ServerCommand): void {
     if (command.do === 'send') {
       const [to = ''] = command.to.split('#');
-      if (command.message.type === 'heartbeatAck') this.#receive('server', to, command.message);
-      else this.#send('server', to, command.message);
+      // A link to an earlier life of the node leads nowhere.
+      if (command.to !== this.#linkName(to)) return;
+      const lost = this.#broken.has(pairOf('server', to)) || this.stopped.has(to);
+      if (command.message.type !== 'heartbeatAck') this.#send('server', to, command.message);
+      else if (!lost) this.#receive('server', to, command.message);
     } else if (command.do === 'readFile' || command.do === 'commit') {
       this.disk.requests.push(command);
     } else if (command.do === 'stop') {

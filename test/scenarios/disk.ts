@@ -44,6 +44,11 @@ export class ScenarioDisk {
     ).slice();
   }
 
+  /** The files that are dirty, as the disk knows. */
+  markedFiles(): FileNumber[] {
+    return [...this.#metas].flatMap(([file, { mark }]) => (mark === undefined ? [] : [file]));
+  }
+
   /** Version, mark and contents of a file, as an `expect` sees them. */
   show(file: FileNumber): string {
     const { version, mark } = this.meta(file);

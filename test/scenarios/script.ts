@@ -105,6 +105,36 @@ const NETWORK: readonly Command[] = [
     },
   },
   {
+    pattern: pattern('cut NAME - NAME'),
+    run: (cluster, a = '', b = '') => {
+      cluster.cut(a, b, true);
+    },
+  },
+  {
+    pattern: pattern('mend NAME - NAME'),
+    run: (cluster, a = '', b = '') => {
+      cluster.cut(a, b, false);
+    },
+  },
+  {
+    pattern: pattern('NAME dies'),
+    run: (cluster, name = '') => {
+      cluster.die(name);
+    },
+  },
+  {
+    pattern: pattern('NAME comes back'),
+    run: (cluster, name = '') => {
+      cluster.comeBack(name);
+    },
+  },
+  {
+    pattern: pattern('server restarts'),
+    run: (cluster) => {
+      cluster.restartServer();
+    },
+  },
+  {
     pattern: pattern('advance (\\d+)'),
     run: (cluster, byMs) => {
       cluster.advance(Number(byMs));
@@ -192,7 +222,10 @@ const COMMANDS = [...CALLS, ...NETWORK, ...EXPECTATIONS];
 
 const POLICIES: readonly OpenPolicy[] = ['share', 'wait', 'fail'];
 
-/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share`. */
+/** Leases and waits that no scenario sees the end of, unless it is about them. */
+const FOREVER_MS = 1e9;
+
+/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share lease=2000 wait=10000`. */
 const startCluster = (line: string): Cluster => {
   const words = line.split(' ').slice(1);
   const value = (name: string): string | undefined =>
@@ -202,6 +235,8 @@ const startCluster = (line: string): Cluster => {
     pages: Number(value('pages') ?? 8),
     serverPages: Number(value('serverPages') ?? 4),
     writebackMs: Number(value('writeback') ?? 30_000),
+    leaseMs: Number(value('lease') ?? FOREVER_MS),
+    serverWaitMs: Number(value('wait') ?? FOREVER_MS),
     policy: POLICIES.find((policy) => policy === value('policy')) ?? 'share',
   });
 };

@@ -64,5 +64,6 @@ export const showEntry = (entry: DirectoryEntry): string => {
   if (entry.owner !== undefined) parts.push(`owner ${entry.owner}`);
   if (entry.backup !== undefined) parts.push(`backup ${entry.backup}`);
   if (entry.sharers.size > 0) parts.push(`sharers ${[...entry.sharers].sort().join(' ')}`);
+  if (entry.unavailable) parts.push('unavailable');
   return parts.join(' ');
 };

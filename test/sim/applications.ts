@@ -77,8 +77,11 @@ export class SimulatedApplication {
     this.#open.clear();
     const call = this.#call;
     this.#call = undefined;
-    if (call?.message.type !== 'write') return;
-    const { message, startMs } = call;
+    if (call?.message.type === 'write') this.#unknown(call.message, call.startMs);
+  }
+
+  /** A write that may have happened, at any time from its start on. */
+  #unknown(message: Message<'write'>, startMs: number): void {
     const { file, offset } = message;
     const bytes = message.bytes.slice(0, fileSizeBytes(this.#geometry) - offset);
     this.#history.operations.push({
@@ -154,6 +157,10 @@ export class SimulatedApplication {
     if (answer.type === 'failed') {
       this.#history.failures++;
       this.#world.trace(`${this.#port.name} ${message.type} ${file}: ${answer.code}`);
+      if (answer.code === 'ETIMEDOUT') {
+        if (message.type === 'write') this.#unknown(message, startMs);
+        return;
+      }
       if (answer.code !== 'EBUSY')
         fail(`${message.type} ${file}: ${answer.code} ${answer.message}`);
       return;

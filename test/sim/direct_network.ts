@@ -63,12 +63,19 @@ export class DirectNetwork {
         if (dial === 'always' || name < peer) this.#dial(node, peer);
       },
       stop: () => {
-        this.#nodes.delete(name);
-        for (const peer of [...node.links.keys()]) this.#break(node, peer);
+        this.#remove(node);
+      },
+      kill: () => {
+        this.#remove(node);
       },
     };
     return links;
   };
+
+  #remove(node: Node): void {
+    if (this.#nodes.get(node.name) === node) this.#nodes.delete(node.name);
+    for (const peer of [...node.links.keys()]) this.#break(node, peer);
+  }
 
   #dial(node: Node, peerName: string): void {
     this.#queue.after(this.#random() * this.#options.maxDelayMs, () => {
@@ -130,8 +137,9 @@ export class DirectNetwork {
     const here = this.#nodes.get(node.name) === node;
     if (there) link.peer.listener.down(link.nameThere);
     if (here) node.listener.down(peerName);
-    if (!there || !here) return;
-    if (diallerOf(node.name, link.peer.name) === node.name) this.#dial(node, link.peer.name);
-    else this.#dial(link.peer, node.name);
+    // Whoever dials goes on dialling, also for a peer that is gone: it may start again.
+    const dialler = diallerOf(node.name, link.peer.name);
+    if (dialler === node.name && here) this.#dial(node, link.peer.name);
+    if (dialler === link.peer.name && there) this.#dial(link.peer, node.name);
   }
 }

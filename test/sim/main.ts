@@ -35,6 +35,7 @@ interface Flags {
   readonly reorder?: number;
   readonly corrupt?: number;
   readonly breaks?: number;
+  readonly crashes?: number;
 }
 
 /** Encryption costs most of the time of a run, so one seed in so many has it. */
@@ -53,6 +54,8 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   pages: 1 + ((seed * 7) % 20),
   operations: flags.operations,
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
+  crashes: flags.crashes ?? (seed % 4) * 2,
+  clockDrift: seed % 2 === 0 ? 0.1 : 0,
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
   links: flags.links ?? 'rudp',
   encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
@@ -129,6 +132,7 @@ const command = new Command('sim')
   .option('--reorder <p>', 'datagrams held back', probability)
   .option('--corrupt <p>', 'datagrams damaged', probability)
   .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
+  .option('--crashes <n>', 'crashes and pauses; else 0 to 6 by seed', integer(0, 1000))
   .parse();
 
 const flags = command.opts<Flags>();

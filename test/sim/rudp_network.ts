@@ -62,6 +62,10 @@ class SimulatedLinks implements Links {
     this.#stopped = true;
   };
 
+  readonly kill = (): void => {
+    this.#stopped = true;
+  };
+
   receive(from: string, bytes: Uint8Array): void {
     if (this.#stopped) return;
     this.#links.handleDatagram(from, bytes, this.#owner.queue.now);

@@ -15,6 +15,10 @@ export interface CacherSettings {
   readonly incarnation: number;
   readonly pages: number;
   readonly writebackIntervalMs: number;
+  readonly serverWaitMs: number;
+  /** How fast its clock goes, 1 for as fast as time, and where it started. */
+  readonly clockRate: number;
+  readonly clockOffsetMs: number;
 }
 
 export class SimulatedCacher {
@@ -23,6 +27,9 @@ export class SimulatedCacher {
   readonly cacher: Cacher;
   readonly #applications = new Map<string, (message: Message) => void>();
   #timerMs = Infinity;
+  #pausedUntilMs = 0;
+  readonly #rate: number;
+  readonly #offsetMs: number;
   ready = false;
   stopped = false;
   onReady: () => void = () => undefined;
@@ -31,24 +38,26 @@ export class SimulatedCacher {
     this.#world = world;
     const { node, incarnation } = settings;
     const options = { ...settings, address: node, policy: COURSE };
-    this.cacher = newCacher(options, world.queue.now);
+    this.#rate = settings.clockRate;
+    this.#offsetMs = settings.clockOffsetMs;
+    this.cacher = newCacher(options, this.now);
     this.#links = world.network(node, incarnation, {
       up: (peer) => {
-        if (this.stopped) return;
-        core.handlePeerUp(this.cacher, nodeOf(peer), world.queue.now);
-        this.#drain();
+        this.#run(() => {
+          core.handlePeerUp(this.cacher, nodeOf(peer), this.now);
+        });
       },
       down: (peer) => {
-        if (this.stopped) return;
-        core.handlePeerDown(this.cacher, nodeOf(peer), world.queue.now);
-        this.#drain();
+        this.#run(() => {
+          core.handlePeerDown(this.cacher, nodeOf(peer), this.now);
+        });
       },
       message: (peer, bytes) => {
-        if (this.stopped) return;
-        const message = decode(bytes);
-        world.trace(`${nodeOf(peer)} > ${node} ${describe(message)}`);
-        core.handleMessage(this.cacher, nodeOf(peer), message, world.queue.now);
-        this.#drain();
+        this.#run(() => {
+          const message = decode(bytes);
+          world.trace(`${nodeOf(peer)} > ${node} ${describe(message)}`);
+          core.handleMessage(this.cacher, nodeOf(peer), message, this.now);
+        });
       },
     });
     this.#links.setPeer(SERVER, SERVER, 'always');
@@ -66,19 +75,51 @@ export class SimulatedCacher {
   }
 
   request(link: string, message: Message): void {
-    core.handleApplication(this.cacher, link, message, this.#world.queue.now);
-    this.#drain();
+    this.#run(() => {
+      core.handleApplication(this.cacher, link, message, this.now);
+    });
   }
 
   disconnect(link: string): void {
     this.#applications.delete(link);
-    core.handleApplicationClosed(this.cacher, link, this.#world.queue.now);
-    this.#drain();
+    this.#run(() => {
+      core.handleApplicationClosed(this.cacher, link, this.now);
+    });
+  }
+
+  /** The process dies with all it holds. */
+  crash(): void {
+    this.stopped = true;
+    this.#links.kill();
+  }
+
+  /** The process stands still, as on SIGSTOP: it hears nothing, its clock goes on. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = this.#world.queue.now + forMs;
+  }
+
+  /** Runs a step now, or when the process goes on. */
+  #run(step: () => void): void {
+    const { queue } = this.#world;
+    if (queue.now < this.#pausedUntilMs) {
+      queue.at(this.#pausedUntilMs, () => {
+        this.#run(step);
+      });
+    } else if (!this.stopped) {
+      step();
+      this.#drain();
+    }
+  }
+
+  /** This node's clock: it drifts, and counts from another moment. */
+  get now(): number {
+    return this.#world.queue.now * this.#rate + this.#offsetMs;
   }
 
   stop(): void {
-    core.handleStop(this.cacher, this.#world.queue.now);
-    this.#drain();
+    this.#run(() => {
+      core.handleStop(this.cacher, this.now);
+    });
   }
 
   #drain(): void {
@@ -86,14 +127,15 @@ export class SimulatedCacher {
     for (let command = core.pollCommand(cacher); command; command = core.pollCommand(cacher)) {
       this.#perform(command);
     }
-    const due = core.nextTimeout(cacher);
+    const due = (core.nextTimeout(cacher) - this.#offsetMs) / this.#rate;
     if (due >= this.#timerMs || this.stopped) return;
     this.#timerMs = due;
-    this.#world.queue.at(due, () => {
+    // A shade later than due: the node's own clock, computed from it, must have reached it.
+    this.#world.queue.at(due + 1e-6, () => {
       this.#timerMs = Infinity;
-      if (this.stopped) return;
-      core.handleTimeout(cacher, this.#world.queue.now);
-      this.#drain();
+      this.#run(() => {
+        core.handleTimeout(cacher, this.now);
+      });
     });
   }
 

@@ -13,6 +13,10 @@ import { fail, type Links, type World } from './world.ts';
 /** A read takes up to this, a sync too; writes are buffered. */
 const DISK_MS = 4;
 const HEARTBEAT_MS = 100;
+const LEASE_MS = 400;
+const MARGIN_MS = 100;
+/** The token of the commit that records the new epoch; the core's own start at 1. */
+const EPOCH_TOKEN = 0;
 
 export class SimulatedServer {
   readonly #world: World;
@@ -20,12 +24,25 @@ export class SimulatedServer {
   readonly disk = new DiskCore();
   #links: Links | undefined;
   readonly #openPolicy: OpenPolicy;
+  readonly #incarnation: number;
   readonly #cachePages: number;
   #timerMs = Infinity;
   server: Server | undefined;
   closed = false;
+  #starting: () => void = () => undefined;
 
-  constructor(world: World, fakeDisk: FakeDisk, openPolicy: OpenPolicy, cachePages: number) {
+  #now(): number {
+    return this.#world.queue.now;
+  }
+
+  constructor(
+    world: World,
+    fakeDisk: FakeDisk,
+    openPolicy: OpenPolicy,
+    cachePages: number,
+    incarnation: number,
+  ) {
+    this.#incarnation = incarnation;
     this.#world = world;
     this.#fakeDisk = fakeDisk;
     this.#openPolicy = openPolicy;
@@ -37,7 +54,7 @@ export class SimulatedServer {
   /** Only a server that has its disk open can be reached. */
   #listen(): void {
     const { network, queue } = this.#world;
-    this.#links = network(SERVER, 1, {
+    this.#links = network(SERVER, this.#incarnation, {
       up: () => undefined,
       down: (peer) => {
         if (this.server === undefined || this.closed) return;
@@ -56,6 +73,13 @@ export class SimulatedServer {
     this.#world.trace(`${peer} > server ${describe(message)}`);
     core.handleMessage(this.server, peer, message, this.#world.queue.now);
     this.#drain();
+  }
+
+  /** The process dies: what it had not synced may be lost with the power, or not. */
+  crash(): void {
+    this.closed = true;
+    this.#links?.kill();
+    this.#fakeDisk.crash();
   }
 
   stop(): void {
@@ -120,10 +144,27 @@ export class SimulatedServer {
           epoch: event.clusterEpoch + 1,
           openPolicy: this.#openPolicy,
           heartbeatMs: HEARTBEAT_MS,
+          leaseMs: LEASE_MS,
+          marginMs: MARGIN_MS,
         };
-        this.server = core.newServer(options, this.#cachePages, (file) => this.disk.meta(file));
-        this.#world.trace('server: open');
-        this.#listen();
+        const { clusterEpoch, longestLeaseMs } = event;
+        const record = {
+          kind: 'epoch',
+          clusterEpoch: clusterEpoch + 1,
+          longestLeaseMs: Math.max(LEASE_MS, longestLeaseMs),
+        } as const;
+        this.disk.commit(EPOCH_TOKEN, [record]);
+        this.#starting = () => {
+          this.server = core.newServer(options, this.#cachePages, (file) => this.disk.meta(file));
+          core.startQuiet(this.server, longestLeaseMs, this.#now());
+          core.restoreMarks(this.server, this.disk.markedFiles());
+          this.#world.trace(`server: open, epoch ${options.epoch}`);
+          this.#listen();
+        };
+        this.#drainDisk();
+      } else if (event.type === 'committed' && event.token === EPOCH_TOKEN) {
+        this.#starting();
+        this.#drain();
       } else if (event.type === 'closed') {
         this.closed = true;
         this.#links?.stop();
@@ -139,6 +180,7 @@ export class SimulatedServer {
   }
 
   #complete(command: DiskCommand): void {
+    if (this.closed) return;
     const completion = this.#fakeDisk.execute(command);
     if (completion.result === 'read') this.disk.handleRead(completion.token, completion.bytes);
     if (completion.result === 'written') this.disk.handleWritten(completion.token);

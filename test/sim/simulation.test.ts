@@ -11,6 +11,8 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   pages: 4 + 2 * (seed % 3),
   operations: 30,
   breaks: 0,
+  crashes: 0,
+  clockDrift: 0,
   openPolicy: 'share',
   links: 'rudp',
   encrypted: false,

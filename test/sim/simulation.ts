@@ -36,6 +36,10 @@ export interface SimulationOptions {
   /** How many times links are broken, losing what is under way. */
   readonly breaks: number;
   readonly openPolicy: OpenPolicy;
+  /** Crashes and pauses of cachers and of the server. */
+  readonly crashes: number;
+  /** How much faster or slower a node's clock may go, 0.1 for 10 %. */
+  readonly clockDrift: number;
   /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
   readonly links: 'rudp' | 'direct';
   /** Over rudp: real encryption instead of checksums (slower). */
@@ -66,7 +70,12 @@ const HEAL_MS = 8000;
 const LIMIT_MS = 60_000;
 const MAX_DELAY_MS = 20;
 const THINK_MS = 60;
+const FIRST_FAULT_MS = 700;
+const FAULT_SPACING_MS = 2500;
+const MAX_PAUSE_MS = 1500;
+const MAX_DOWN_MS = 1500;
 const WRITEBACK_MS = 3000;
+const SERVER_WAIT_MS = 20_000;
 /** Long enough for the last write-backs and notices. */
 const SETTLE_MS = 10_000;
 
@@ -76,9 +85,12 @@ class Simulation {
   readonly queue = new EventQueue();
   readonly #network: DirectNetwork | RudpNetwork;
   readonly #world: World;
-  readonly #server: SimulatedServer;
+  #server: SimulatedServer;
+  readonly #disk: FakeDisk;
+  readonly faults = { crashes: 0, pauses: 0, serverCrashes: 0 };
   readonly #cachers: SimulatedCacher[] = [];
   readonly #applications: SimulatedApplication[] = [];
+  readonly #ports: { link: string; place: number; application: SimulatedApplication }[] = [];
   readonly #geometry: Geometry;
   readonly history: History = { operations: [], acknowledged: new Map(), failures: 0 };
   #hash = 0x811c9dc5;
@@ -100,13 +112,14 @@ class Simulation {
     };
     const random = this.#prng.fork().next;
     this.#world = { queue: this.queue, random, network: this.#network.network, trace };
-    const disk = FakeDisk.formatted(this.#geometry, options.seed, { journalBytes: 65_536 });
-    this.#server = new SimulatedServer(this.#world, disk, options.openPolicy, blocksPerFile * 3);
+    this.#disk = FakeDisk.formatted(this.#geometry, options.seed, { journalBytes: 65_536 });
+    this.#server = this.#startServer(1);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);
     for (let index = 1; index <= options.directClients; index++) this.#addDirectClient(index);
     this.queue.at(HEAL_MS, () => {
       this.#network.heal();
     });
+    this.#planFaults();
     for (let index = 0; index < options.breaks; index++) {
       this.queue.at(this.#prng.next() * 3000, () => {
         this.#network.breakOne();
@@ -129,28 +142,98 @@ class Simulation {
     return this.#hash.toString(16).padStart(8, '0');
   }
 
-  #addCacher(index: number): void {
-    const settings = {
+  #startServer(life: number): SimulatedServer {
+    const { openPolicy, blocksPerFile } = this.#options;
+    return new SimulatedServer(this.#world, this.#disk, openPolicy, blocksPerFile * 3, life);
+  }
+
+  #startCacher(index: number, life: number): SimulatedCacher {
+    const drift = this.#options.clockDrift;
+    return new SimulatedCacher(this.#world, {
       node: `n${index}` as NodeId,
-      incarnation: index * 1000 + 1,
+      incarnation: index * 1000 + life,
       pages: this.#options.pages,
       writebackIntervalMs: WRITEBACK_MS,
-    };
-    const cacher = new SimulatedCacher(this.#world, settings);
-    this.#cachers.push(cacher);
+      serverWaitMs: SERVER_WAIT_MS,
+      clockRate: 1 + (2 * this.#prng.next() - 1) * drift,
+      clockOffsetMs: drift === 0 ? 0 : this.#prng.next() * 1e6,
+    });
+  }
+
+  #addCacher(index: number): void {
+    const cacher = this.#startCacher(index, 1);
+    const place = this.#cachers.push(cacher) - 1;
+    for (let each = 0; each < this.#options.applications; each++) {
+      const link = `n${index}.${each}`;
+      const application = this.#application({
+        name: link,
+        request: (message: Parameters<SimulatedCacher['request']>[1]) => {
+          this.#cachers[place]?.request(link, message);
+        },
+      });
+      this.#ports.push({ link, place, application });
+    }
+    this.#connectWhenReady(place, cacher);
+  }
+
+  /** The applications of a node connect as soon as its cacher is registered. */
+  #connectWhenReady(place: number, cacher: SimulatedCacher): void {
     cacher.onReady = () => {
-      for (let each = 0; each < this.#options.applications; each++) {
-        const link = `n${index}.${each}`;
-        const port = {
-          name: link,
-          request: (message: Parameters<SimulatedCacher['request']>[1]) => {
-            cacher.request(link, message);
-          },
-        };
-        const application = this.#application(port);
-        cacher.connect(link, application.listener);
+      for (const port of this.#ports) {
+        if (port.place === place) cacher.connect(port.link, port.application.listener);
       }
     };
+  }
+
+  /** Faults come one after another, with time between them to be whole again: one loss at a time. */
+  #planFaults(): void {
+    let atMs = FIRST_FAULT_MS;
+    for (let count = 0; count < this.#options.crashes; count++) {
+      this.queue.at(atMs, () => {
+        this.#fault();
+      });
+      atMs += FAULT_SPACING_MS + this.#prng.next() * FAULT_SPACING_MS;
+    }
+  }
+
+  #fault(): void {
+    const kind = this.#prng.next();
+    if (kind < 0.5) this.#crashCacher(this.#prng.below(this.#cachers.length));
+    else if (kind < 0.75) this.#pauseCacher(this.#prng.below(this.#cachers.length));
+    else this.#crashServer();
+  }
+
+  #pauseCacher(place: number): void {
+    this.faults.pauses++;
+    const forMs = 100 + this.#prng.next() * MAX_PAUSE_MS;
+    this.#world.trace(`n${place + 1} stands still for ${forMs.toFixed(0)} ms`);
+    this.#cachers[place]?.pause(forMs);
+  }
+
+  #crashCacher(place: number): void {
+    this.faults.crashes++;
+    this.#world.trace(`n${place + 1} crashes`);
+    this.#cachers[place]?.crash();
+    const mine = this.#ports.filter((each) => each.place === place);
+    for (const { application } of mine) application.lost();
+    this.queue.after(this.#prng.next() * MAX_DOWN_MS, () => {
+      this.#world.trace(`n${place + 1} starts again`);
+      const life = this.faults.crashes + 1;
+      const cacher = this.#startCacher(place + 1, life);
+      this.#cachers[place] = cacher;
+      this.#connectWhenReady(place, cacher);
+    });
+  }
+
+  #crashServer(): void {
+    if (this.#server.server === undefined) return;
+    this.faults.serverCrashes++;
+    this.#world.trace('the server crashes');
+    this.#server.crash();
+    this.queue.after(this.#prng.next() * MAX_DOWN_MS, () => {
+      this.#world.trace('the server starts again');
+      this.#server = this.#startServer(this.faults.serverCrashes + 1);
+    });
   }
 
   #addDirectClient(index: number): void {
@@ -198,7 +281,13 @@ class Simulation {
     if (!this.queue.step()) fail('nothing is left to happen');
     this.events++;
     const { server } = this.#server;
-    if (server !== undefined) checkAlways(server, this.#cores(), this.history);
+    if (server === undefined || this.#server.closed) return;
+    const clocks = new Map(this.#cachers.map((each) => [each.cacher, each]));
+    const clock = (cacher: SimulatedCacher['cacher']): number => clocks.get(cacher)?.now ?? 0;
+    // Once a node was given up there is a moment before the next one has the second copy.
+    const losses = this.faults.serverCrashes + server.counters.membersLost + this.faults.crashes;
+    const needed = losses > 0 ? 1 : 2;
+    checkAlways(server, this.#cores(), this.history, clock, needed);
   }
 
   #runUntil(done: () => boolean, what: () => string): void {
@@ -219,7 +308,8 @@ class Simulation {
         .filter((each) => each !== '')
         .join('; '),
     );
-    const settled = Math.max(this.queue.now, HEAL_MS) + SETTLE_MS;
+    const faultsOver = FIRST_FAULT_MS + 2 * FAULT_SPACING_MS * this.#options.crashes;
+    const settled = Math.max(this.queue.now, HEAL_MS, faultsOver) + SETTLE_MS;
     this.#runUntil(
       () => this.queue.now >= settled,
       () => 'it does not settle',
@@ -270,7 +360,7 @@ class Simulation {
   }
 
   counters(): Record<string, number> {
-    const sum: Record<string, number> = { linksBroken: this.#network.broken };
+    const sum: Record<string, number> = { linksBroken: this.#network.broken, ...this.faults };
     const add = (from: object): void => {
       for (const [name, value] of Object.entries(from))
         sum[name] = (sum[name] ?? 0) + Number(value);

@@ -18,6 +18,8 @@ export interface Links {
   readonly setPeer: (name: string, address: string, dial: 'always' | 'lower-name') => void;
   /** Closes everything; nothing is heard any more. */
   readonly stop: () => void;
+  /** The process is gone without a word. */
+  readonly kill: () => void;
 }
 
 /** Makes the links of a node; its address is its name. */

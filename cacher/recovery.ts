@@ -1,0 +1,74 @@
+/** What this node does when another is lost: it stops, reports, and may become owner (rule 13). */
+
+import { assert } from '../protocol/assert.ts';
+import type { Message } from '../protocol/messages.ts';
+import { sendWrite, startSync } from './backup_writes.ts';
+import { move, type CachedFile } from './cached_file.ts';
+import { reply, sendToServer, type Cacher } from './cacher_state.ts';
+import { DIRTY } from './copy_table.ts';
+import { releasePages } from './pages.ts';
+
+/** Stops serving the file, gives a clean copy up, says what is held. */
+export const recover = (cacher: Cacher, cached: CachedFile, message: Message<'recover'>): void => {
+  const { order, file, term } = message;
+  cached.orders = [];
+  cached.promotion = undefined;
+  cached.prepared = undefined;
+  // Data that was sent before may be of an owner that is lost (rule 7).
+  cached.fence = order;
+  cached.term = Math.max(cached.term, term);
+  // An empty place proves something only if the disk had the contents when it was made.
+  if (cached.copy === 'reserved' && !cached.onDisk) move(cached, 'invalidate');
+  if (cached.copy !== 'invalid') move(cached, 'recover');
+  if (cached.copy === 'invalid') releasePages(cacher, cached);
+  const dirty = DIRTY.has(cached.copy);
+  const kind = dirty ? 'dirty' : cached.copy === 'reserved' ? 'empty' : 'none';
+  const { roleTerm, version } = cached;
+  sendToServer(cacher, { type: 'recovered', order, file, kind, term: roleTerm, version });
+};
+
+/** This node is the owner now; the new backup gets everything before the file is served. */
+export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'promote'>): void => {
+  const { order, file, term, backup } = message;
+  if (cached.copy !== 'frozen' && cached.roleTerm === term) {
+    // A repeat: the backup is being brought up to date, or is.
+    if (cached.write === undefined) sendToServer(cacher, { type: 'promoted', order, file });
+    return;
+  }
+  assert(cached.copy === 'frozen', `file ${file}: promoted when ${cached.copy}`);
+  move(cached, 'promote');
+  cached.term = term;
+  cached.roleTerm = term;
+  cached.owner = undefined;
+  cached.backup = backup;
+  cached.backupVersion = undefined;
+  cached.promotion = order;
+  cached.dirtySinceMs ??= cacher.now;
+  if (cached.write === undefined) startSync(cacher, cached);
+  else sendWrite(cacher, cached);
+};
+
+/** The backup has everything: the file is on two nodes again. */
+export const protectedAgain = (cacher: Cacher, cached: CachedFile): void => {
+  const { promotion: order, file } = cached;
+  if (order === undefined) return;
+  cached.promotion = undefined;
+  sendToServer(cacher, { type: 'promoted', order, file });
+};
+
+/**
+ * A write that its backup could not acknowledge any more is safe with the rest of the file: on the disk
+ * (`copies` 0), or at another node too that holds the very same version (2).
+ */
+export const safeElsewhere = (cacher: Cacher, cached: CachedFile, copies: 0 | 2): void => {
+  const { write } = cached;
+  if (write === undefined) return;
+  cached.write = undefined;
+  if (write.operation === undefined) return;
+  const { link, request } = write.operation;
+  const { version, length: count } = write;
+  cacher.counters.writes++;
+  if (copies === 0) cacher.counters.writesDisk++;
+  else cacher.counters.writesTwoMemories++;
+  reply(cacher, link, { type: 'writeDone', request, count, version, copies });
+};

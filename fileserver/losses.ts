@@ -1,0 +1,132 @@
+/** Members that are lost: who is, and what becomes of the transactions and files they had a part in. */
+
+import type { NodeId } from '../protocol/ids.ts';
+import type { Message } from '../protocol/messages.ts';
+import type { DirectoryEntry } from './directory_entry.ts';
+import { lostAtMs } from './leases.ts';
+import { remove, tellMembers } from './membership.ts';
+import { abort, answerFor, preempt, runningOf, runQueue, settle } from './scheduler.ts';
+import { log, type MemberRecord, type Server } from './server_state.ts';
+import type { Awaited, Transaction } from './transaction.ts';
+
+/** Gives up the members whose leases and margins are over. */
+export const expireLeases = (server: Server): void => {
+  for (const member of [...server.members.values()]) {
+    if (server.now >= lostAtMs(server, member)) lose(server, member);
+  }
+};
+
+/** Acts on a lost member: its lease is over, it serves nothing and acknowledges nothing any more. */
+export const lose = (server: Server, member: MemberRecord): void => {
+  const { node } = member;
+  log(server, 'warn', `${node} is lost: its lease is over`);
+  server.counters.membersLost++;
+  remove(server, member);
+  server.commands.push({ do: 'send', to: member.link, message: { type: 'expelled' } });
+  beginReprotection(server, member);
+  for (const entry of [...server.entries.values()]) loseFrom(server, entry, node);
+  tellMembers(server);
+};
+
+/** Notes the dirty files that have one copy now, and since when: the member was last heard then. */
+const beginReprotection = (server: Server, { node, heartbeatMs }: MemberRecord): void => {
+  const running = server.reprotection;
+  const files = running?.files ?? new Set();
+  for (const { file, owner, backup } of server.entries.values()) {
+    if (owner === node || backup === node) files.add(file);
+  }
+  if (files.size > 0) server.reprotection = running ?? { sinceMs: heartbeatMs, files };
+};
+
+const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => {
+  const running = runningOf(server, entry);
+  const holder = entry.owner === node || entry.backup === node;
+  if ((holder && !entry.unavailable) || running.some((each) => isStranded(each, node))) {
+    preempt(server, entry);
+    return;
+  }
+  for (const transaction of running) {
+    if (isRequester(transaction, node)) abandon(server, entry, transaction);
+    else stepOver(server, entry, transaction, node);
+  }
+  runQueue(server, entry);
+};
+
+const isRequester = ({ requester }: Transaction, node: NodeId): boolean =>
+  requester.kind === 'member' && requester.node === node;
+
+/** A change of ownership, or a recovery, cannot go on without this party. */
+const isStranded = (transaction: Transaction, node: NodeId): boolean => {
+  if (transaction.kind === 'getModified') {
+    return isRequester(transaction, node) || transaction.backup === node;
+  }
+  // The target may expect the copy already: a recovery tells everybody to forget it.
+  if (transaction.kind === 'recirculate') return isRequester(transaction, node);
+  if (transaction.kind !== 'recover') return false;
+  const { asked, source, backup } = transaction;
+  return asked.includes(node) || source === node || backup === node;
+};
+
+/** Nobody waits for the answer any more. */
+const abandon = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
+  switch (transaction.kind) {
+    case 'getShared':
+    case 'readThrough':
+      abort(server, entry, transaction);
+      break;
+    case 'recirculate':
+    case 'writeBack':
+    case 'writeThrough':
+    case 'getModified':
+    case 'recover':
+      // These change the directory: they end in order, and the answer goes nowhere.
+      if (transaction.requester.kind === 'member') {
+        stepOver(server, entry, transaction, transaction.requester.node);
+      }
+      break;
+    default:
+      transaction satisfies never;
+  }
+};
+
+/** What the loss of a node answers to an order: its copies are fenced, it takes nothing, it has nothing. */
+const answerOf = ({ answer, resend }: Awaited): Message | undefined => {
+  const { message } = resend;
+  if (!('order' in message) || !('file' in message)) return undefined;
+  const { order, file } = message;
+  switch (answer) {
+    case 'invalidated':
+      return { type: 'invalidated', order, file };
+    case 'dropped':
+      return { type: 'dropped', order, file };
+    case 'cleaned':
+      return { type: 'cleaned', order, file };
+    case 'backupPrepared':
+      return { type: 'backupPrepared', order, file, full: true, holds: false };
+    case 'expected':
+      return { type: 'expected', order, file, accepted: false };
+    case 'received':
+      return { type: 'forwardFailed', order, file };
+    default:
+      return undefined;
+  }
+};
+
+/** Goes on without the answers of a lost node. */
+const stepOver = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Transaction,
+  node: NodeId | undefined,
+): void => {
+  while (true) {
+    const awaited = transaction.awaited.find(
+      (each) => each.from === node || each.resend.to === node,
+    );
+    const message = awaited === undefined ? undefined : answerOf(awaited);
+    if (awaited === undefined || message === undefined) break;
+    // It may lead to another order to the same node, which is answered likewise.
+    answerFor(server, entry, transaction, awaited, message);
+  }
+  settle(server, entry, transaction);
+};

@@ -1,0 +1,193 @@
+/**
+ * Registration: who is admitted, under which lease, and what a member that comes back may keep
+ * (design, section 5).
+ */
+
+import { firstClientNumber } from '../protocol/client_numbers.ts';
+import { FsError } from '../protocol/errors.ts';
+import type { Holding } from '../protocol/fields.ts';
+import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
+import { transition, type DirectoryEntry } from './directory_entry.ts';
+import { memberList, tellMembers } from './membership.ts';
+import { preempt } from './scheduler.ts';
+import type { Recover } from './transaction.ts';
+import {
+  entryOf,
+  fileExists,
+  log,
+  sendTo,
+  type MemberRecord,
+  type Server,
+} from './server_state.ts';
+
+type Register = Message<'register'>;
+
+/** Throws FsError if this can never be a member. */
+const check = (server: Server, link: string, { node, incarnation }: Register): void => {
+  if (link !== `${node}#${incarnation}` || node === SERVER) {
+    throw new FsError('EPROTO', `${link} cannot register as ${node}, incarnation ${incarnation}`);
+  }
+  if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
+  if (!server.members.has(node) && server.members.size >= MEMBERS_LIMIT) {
+    throw new FsError('EBUSY', `the cluster has its limit of ${MEMBERS_LIMIT} members already`);
+  }
+};
+
+/**
+ * A node of this name is a member, in another life. The newcomer waits until that life's lease is
+ * over; if it goes on beating, it is alive, and the newcomer is refused: FsError EBUSY.
+ */
+const waitForOldSelf = (server: Server, link: string, known: MemberRecord): void => {
+  const { node } = known;
+  const waiting = server.newcomers.get(node);
+  if (waiting?.link !== link) {
+    server.newcomers.set(node, { link, sinceMs: server.now });
+    return;
+  }
+  if (known.heartbeatMs <= waiting.sinceMs + server.options.heartbeatMs) return;
+  server.newcomers.delete(node);
+  const text = `a cacher named ${node} is alive at ${known.address}: choose another name`;
+  throw new FsError('EBUSY', text);
+};
+
+/** Admits a member, goes on with one whose link was new, or answers why not. */
+export const register = (server: Server, link: string, message: Register): void => {
+  const known = server.members.get(message.node);
+  try {
+    check(server, link, message);
+    if (known !== undefined && known.incarnation !== message.incarnation) {
+      waitForOldSelf(server, link, known);
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    const { code, message: text } = error;
+    log(server, 'warn', `registration refused: ${text}`);
+    const refusal = { type: 'registrationRefused', code, message: text } as const;
+    server.commands.push({ do: 'send', to: link, message: refusal });
+    return;
+  }
+  if (known === undefined) admit(server, link, message);
+  else resume(server, known);
+};
+
+const answer = (
+  server: Server,
+  node: NodeId,
+  resumed: boolean,
+  kept: readonly FileNumber[],
+  wanted: readonly FileNumber[],
+): void => {
+  const { epoch, geometry, openPolicy, heartbeatMs, leaseMs } = server.options;
+  const { members } = memberList(server);
+  const firstClient =
+    server.members.get(node)?.firstClient ?? firstClientNumber(server.options.epoch, 0);
+  const firstSequence = resumed ? 0 : server.nextSequence;
+  const terms = { epoch, geometry, openPolicy, heartbeatMs, leaseMs, members } as const;
+  sendTo(server, node, {
+    type: 'registered',
+    ...terms,
+    resumed,
+    kept,
+    wanted,
+    firstSequence,
+    firstClient,
+  });
+  tellMembers(server);
+};
+
+const resume = (server: Server, member: MemberRecord): void => {
+  member.linkUp = true;
+  member.fresh = true;
+  member.renewedMs = server.now;
+  member.heartbeatMs = server.now;
+  answer(server, member.node, true, [], []);
+};
+
+const admit = (server: Server, link: string, message: Register): void => {
+  const { node, incarnation, address, pages, holdings } = message;
+  const { now } = server;
+  server.newcomers.delete(node);
+  server.members.set(node, {
+    node,
+    incarnation,
+    link,
+    linkUp: true,
+    address,
+    pages,
+    freePages: pages,
+    oldestUseMs: 0,
+    heartbeatMs: now,
+    renewedMs: now,
+    heardMs: now,
+    acksSent: new Map(),
+    fresh: true,
+    firstClient: firstClientNumber(server.options.epoch, server.nextRegistration++),
+    leaving: false,
+  });
+  server.links.set(link, node);
+  log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);
+  const known = holdings.filter(({ file }) => fileExists(server, file));
+  // Listed as sharer before it is answered, so that no write can pass it by.
+  const kept = known.filter((each) => keepClean(server, node, each)).map(({ file }) => file);
+  const wanted = known.filter((each) => isWanted(server, each)).map(({ file }) => file);
+  answer(server, node, false, kept, wanted);
+  const held = new Set(wanted);
+  for (const entry of [...server.entries.values()]) {
+    if (held.has(entry.file)) entry.reporters.add(node);
+    else if (entry.unavailable && isHolder(entry, node)) entry.empty.add(node);
+    // A recovery that runs asks the newcomer too.
+    if (held.has(entry.file) && isGathering(server, entry)) preempt(server, entry);
+    if (entry.unavailable) tryRecovery(server, entry);
+  }
+};
+
+const isHolder = (entry: DirectoryEntry, node: NodeId): boolean =>
+  entry.owner === node || entry.backup === node;
+
+/** A clean copy stays only if the file is not dirty and the version is the very same. */
+const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holding): boolean => {
+  if (kind !== 'clean') return false;
+  const entry = entryOf(server, file);
+  const same = compareVersions(entry.version, version) === 0;
+  const quiet = entry.state !== 'dirty' && entry.writer === undefined;
+  if (!same || !quiet || server.meta(file).mark !== undefined) return false;
+  entry.sharers.add(node);
+  transition(entry, 'read');
+  return true;
+};
+
+/**
+ * Dirty contents of the term on the disk are wanted while the file is not safe elsewhere: its holders
+ * are out of reach, or a recovery is under way, which may lose another node before it has a new pair.
+ */
+const isWanted = (server: Server, { file, kind, term }: Holding): boolean => {
+  const entry = entryOf(server, file);
+  const { mark } = server.meta(file);
+  if (kind === 'clean' || mark === undefined || term < mark.term) return false;
+  if (isGathering(server, entry) || (entry.unavailable && entry.writer === undefined)) return true;
+  return kind === 'dirty' && recoveryOf(server, entry) !== undefined;
+};
+
+const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined => {
+  const running = entry.writer === undefined ? undefined : server.running.get(entry.writer);
+  return running?.kind === 'recover' ? running : undefined;
+};
+
+/** A recovery runs, or is about to, and has not heard from everybody yet. */
+const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
+  entry.preempting || recoveryOf(server, entry)?.phase === 'report';
+
+/**
+ * Takes up a file whose holders were all out of reach, once one of them is back. After a restart of the
+ * server the other may still have its lease: then it waits for both, or until every lease is over.
+ */
+export const tryRecovery = (server: Server, entry: DirectoryEntry): void => {
+  if (!entry.unavailable || entry.writer !== undefined) return;
+  const isHere = (node: NodeId | undefined): boolean =>
+    node !== undefined && (entry.reporters.has(node) || entry.empty.has(node));
+  const allHere = isHere(entry.owner) && isHere(entry.backup);
+  const some = entry.reporters.size > 0 && server.now >= server.quietUntilMs;
+  if (allHere || some) preempt(server, entry);
+};

@@ -1,0 +1,301 @@
+/**
+ * A dirty file has lost its owner or its backup, or the node that was about to become owner. It
+ * pre-empts whatever ran (rule 13): all who may hold something stop under a new term and say what they
+ * hold; the newest becomes the contents of a new pair, or goes to the disk if there is no second node.
+ */
+
+import { assert } from '../../protocol/assert.ts';
+import { compareVersions, formatVersion, type NodeId, type Version } from '../../protocol/ids.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { chooseBackup } from '../backup_choice.ts';
+import { transition, type DirectoryEntry } from '../directory_entry.ts';
+import { commit, commitContents, load, log, order, orderOf, type Server } from '../server_state.ts';
+import type { Recover, Report } from '../transaction.ts';
+
+/** The term of whoever may hold acknowledged writes: of the mark on the disk, if there is one. */
+const markedTerm = (server: Server, entry: DirectoryEntry): number =>
+  server.meta(entry.file).mark?.term ?? entry.term;
+
+export const startRecover = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
+  server.counters.recoveries++;
+  const { file } = transaction;
+  transaction.term = Math.max(entry.term, markedTerm(server, entry)) + 1;
+  entry.term = transaction.term;
+  entry.sharers.clear();
+  if (entry.state === 'shared') transition(entry, 'last-copy-dropped');
+  const message = { type: 'recover', order: orderOf(server, transaction), file } as const;
+  for (const node of transaction.asked) {
+    order(server, transaction, node, { ...message, term: transaction.term }, 'recovered');
+  }
+};
+
+export const recoverAnswered = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Recover,
+  from: NodeId,
+  message: Message,
+): void => {
+  switch (message.type) {
+    case 'recovered':
+      transaction.reports.push({ node: from, ...message });
+      break;
+    case 'backupPrepared':
+      if (message.full) {
+        transaction.refused.push(from);
+        prepareBackup(server, entry, transaction);
+      }
+      break;
+    case 'collected': {
+      const { version, bytes, outcomes } = message;
+      commitContents(server, transaction, version, bytes.slice(), outcomes);
+      break;
+    }
+    default:
+  }
+};
+
+/** The newest contents that anybody of an acceptable term reported. */
+const newest = (transaction: Recover, term: number): Report | undefined => {
+  let best: Report | undefined;
+  for (const report of transaction.reports) {
+    if (report.kind !== 'dirty' || report.term < term) continue;
+    if (best === undefined || compareVersions(report.version, best.version) > 0) best = report;
+  }
+  return best;
+};
+
+/** All have answered: what is left of the file, and what becomes of it. */
+const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
+  const { file } = transaction;
+  const { mark } = server.meta(file);
+  // Without a mark no write can have been acknowledged that the disk does not have (rule 2).
+  if (mark === undefined) {
+    release(server, entry, transaction, undefined);
+    return false;
+  }
+  const best = newest(transaction, mark.term);
+  if (best !== undefined) {
+    transaction.source = best.node;
+    transaction.version = best.version;
+    prepareBackup(server, entry, transaction);
+    return false;
+  }
+  const nothingWritten = transaction.reports.some(
+    (each) => each.kind === 'empty' && each.term >= mark.term,
+  );
+  if (nothingWritten) {
+    // The mark was made and no write was acknowledged after it: the disk is current.
+    transaction.phase = 'load';
+    load(server, transaction);
+    return false;
+  }
+  if ([...entry.reporters].some((node) => !transaction.asked.includes(node))) {
+    // Somebody has come back since: it is asked too.
+    entry.preempting = true;
+    return false;
+  }
+  for (const { node, kind } of transaction.reports) if (kind === 'none') entry.empty.add(node);
+  if (entry.empty.has(mark.owner) && entry.empty.has(mark.backup)) {
+    recordLoss(server, entry, mark.term);
+    transaction.phase = 'load';
+    load(server, transaction);
+    return false;
+  }
+  entry.unavailable = true;
+  entry.owner = mark.owner;
+  entry.backup = mark.backup;
+  transition(entry, 'promoted');
+  log(
+    server,
+    'warn',
+    `file ${file} is dirty, and no node that is here holds it: it is not available`,
+  );
+  return true;
+};
+
+/**
+ * Every holder of the term has come back without the file: what was written under it is gone, unless
+ * nothing was. The disk's contents stand again, under a later version; never silently.
+ */
+const recordLoss = (server: Server, entry: DirectoryEntry, term: number): void => {
+  const { file, version } = entry;
+  server.losses.push({ file, term });
+  const since = formatVersion(version);
+  log(
+    server,
+    'warn',
+    `file ${file}: both holders of term ${term} came back without it: writes since ${since} are lost`,
+  );
+};
+
+/** Another node gets the second copy: one that holds it already, if there is one. */
+const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
+  const { file, term, source, version, refused } = transaction;
+  assert(source !== undefined, `file ${file}: recovered from nobody`);
+  transaction.phase = 'prepare';
+  const holder = transaction.reports.find(
+    (each) =>
+      each.kind === 'dirty' &&
+      each.node !== source &&
+      !refused.includes(each.node) &&
+      server.members.get(each.node)?.leaving === false &&
+      compareVersions(each.version, version) === 0,
+  );
+  const backup = holder?.node ?? chooseBackup(server, entry, [source, ...refused]);
+  transaction.backup = backup;
+  if (backup === undefined) return;
+  const role = { term, owner: source, version, onDisk: false } as const;
+  const message = {
+    type: 'prepareBackup',
+    order: orderOf(server, transaction),
+    file,
+    ...role,
+  } as const;
+  order(server, transaction, backup, message, 'backupPrepared');
+};
+
+/** The new owner brings the new backup up to date; neither serves anything yet. */
+const promote = (server: Server, transaction: Recover, source: NodeId, backup: NodeId): void => {
+  const { file, term } = transaction;
+  transaction.phase = 'promote';
+  const message = {
+    type: 'promote',
+    order: orderOf(server, transaction),
+    file,
+    term,
+    backup,
+  } as const;
+  order(server, transaction, source, message, 'promoted');
+};
+
+/** The new pair has everything, and the disk names it: the new owner may serve (rule 10). */
+const install = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
+  const { file, term, source, backup, version } = transaction;
+  assert(source !== undefined && backup !== undefined, `file ${file}: promoted without a pair`);
+  transaction.phase = 'grant';
+  entry.owner = source;
+  entry.backup = backup;
+  transition(entry, 'promoted');
+  const contents = { version, bytes: new Uint8Array(0), outcomes: [], source: 'peer' } as const;
+  const grant = { type: 'grant', order: orderOf(server, transaction), file, request: 0 } as const;
+  const role = { term, backup, backupHolds: true } as const;
+  order(server, transaction, source, { ...grant, ...role, ...contents }, 'granted');
+};
+
+/** Whoever reported something and has no part in what is left lets go of it. */
+const release = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Recover,
+  keeper: NodeId | undefined,
+): void => {
+  const { file, reports, backup, source } = transaction;
+  const pair = keeper === undefined && entry.owner !== undefined;
+  transaction.phase = 'release';
+  const dirty = new Set(entry.reporters);
+  const to = { order: orderOf(server, transaction), file } as const;
+  for (const { node, kind } of reports) {
+    if (kind === 'dirty') dirty.add(node);
+    else if (kind === 'empty' && !(pair && node === backup)) {
+      order(server, transaction, node, { type: 'invalidate', ...to }, 'invalidated');
+    }
+  }
+  for (const node of dirty) {
+    const stays = node === keeper || (pair && (node === source || node === backup));
+    if (stays || !server.members.has(node)) continue;
+    order(server, transaction, node, { type: 'drop', ...to }, 'dropped');
+  }
+};
+
+/** The disk has the contents: nobody is owner any more; the one that supplied them keeps a copy. */
+const restored = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Recover,
+  version: Version,
+): void => {
+  const { file, source, contents } = transaction;
+  assert(contents !== undefined, `file ${file}: restored without contents`);
+  server.memory.put(file, contents.bytes);
+  entry.version = version;
+  entry.term = Math.max(entry.term, version.term);
+  entry.owner = undefined;
+  entry.backup = undefined;
+  transition(entry, 'restored');
+  if (source === undefined) return;
+  entry.sharers.add(source);
+  transition(entry, 'read');
+  const clean = { type: 'clean', order: orderOf(server, transaction), file } as const;
+  order(server, transaction, source, { ...clean, version, copies: 1 }, 'cleaned');
+};
+
+/** True when the transaction is over. */
+export const advanceRecover = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Recover,
+): boolean => {
+  const { file, term, source, backup, version, contents } = transaction;
+  switch (transaction.phase) {
+    case 'report':
+      return decide(server, entry, transaction);
+    case 'prepare': {
+      assert(source !== undefined, `file ${file}: recovered from nobody`);
+      if (backup !== undefined) {
+        promote(server, transaction, source, backup);
+        return false;
+      }
+      transaction.phase = 'restore';
+      const message = { type: 'collect', order: orderOf(server, transaction), file } as const;
+      order(server, transaction, source, message, 'collected');
+      return false;
+    }
+    case 'promote':
+      assert(source !== undefined && backup !== undefined, `file ${file}: no pair`);
+      transaction.phase = 'mark';
+      commit(server, transaction, [{ kind: 'mark', file, mark: { term, owner: source, backup } }]);
+      return false;
+    case 'mark':
+      install(server, entry, transaction);
+      return false;
+    case 'grant':
+      release(server, entry, transaction, undefined);
+      return false;
+    case 'load': {
+      if (contents === undefined) return true;
+      transaction.phase = 'restore';
+      const next = { term, counter: contents.version.counter + 1 };
+      commitContents(server, transaction, next, contents.bytes, contents.outcomes);
+      return false;
+    }
+    case 'restore':
+      assert(contents !== undefined, `file ${file}: restored without contents`);
+      restored(server, entry, transaction, contents.version);
+      release(server, entry, transaction, source);
+      return false;
+    case 'release':
+      return finish(server, entry, transaction, version);
+  }
+};
+
+const finish = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: Recover,
+  version: Version,
+): boolean => {
+  entry.unavailable = false;
+  entry.reporters.clear();
+  entry.empty.clear();
+  if (entry.owner !== transaction.source && entry.state === 'dirty') {
+    // The disk was current all along: what the mark stood for has been written back.
+    entry.owner = undefined;
+    entry.backup = undefined;
+    transition(entry, 'restored');
+  }
+  entry.version = server.meta(entry.file).version;
+  const to = transaction.source ?? 'the disk';
+  log(server, 'info', `file ${entry.file} recovered from ${to} at ${formatVersion(version)}`);
+  return true;
+};

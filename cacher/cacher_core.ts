@@ -18,7 +18,6 @@ import {
   type CacherCommand,
   type CacherOptions,
 } from './cacher_state.ts';
-import { DIRTY } from './copy_table.ts';
 import {
   pump,
   pumpWaiting,
@@ -40,6 +39,7 @@ import {
   serverUp,
   tick,
 } from './registration.ts';
+import { goOnStopping, stopNow } from './stopping.ts';
 import { move } from './cached_file.ts';
 
 export const newCacher = (options: CacherOptions, now: number): Cacher => ({
@@ -373,50 +373,12 @@ export const handleTimeout = (cacher: Cacher, now: number): void => {
 export const nextTimeout = (cacher: Cacher): number =>
   Math.min(cacher.nextTickMs, cacher.stopDeadlineMs);
 
-const stopNow = (cacher: Cacher, complete = true): void => {
-  if (cacher.stopped) return;
-  cacher.stopped = true;
-  cacher.stopDeadlineMs = Infinity;
-  cacher.commands.push({ do: 'stop', complete });
-};
-
-const isBusy = (cacher: Cacher): boolean => {
-  for (const { operations, write } of cacher.files.values()) {
-    if (operations.length > 0 || write !== undefined) return true;
-  }
-  return false;
-};
-
-/** The files of which this node has what is not on the disk. */
-export const unsavedFiles = (cacher: Cacher): FileNumber[] =>
-  [...cacher.files.values()]
-    .filter(({ copy, operations, write }) => {
-      const writes = write !== undefined || operations.some(({ kind }) => kind === 'write');
-      return DIRTY.has(copy) || writes;
-    })
-    .map(({ file }) => file);
-
-const holdsDirty = (cacher: Cacher): boolean => {
-  for (const { copy } of cacher.files.values()) if (DIRTY.has(copy)) return true;
-  return false;
-};
-
 const afterEvent = (cacher: Cacher): void => {
   pumpWaiting(cacher);
-  if (!cacher.stopping || cacher.stopped) return;
-  if (cacher.registration === undefined) {
-    stopNow(cacher);
-  } else if (cacher.now >= cacher.stopDeadlineMs) {
-    log(cacher, 'warn', 'stopping before everything could be handed over');
-    stopNow(cacher, false);
-  } else if (!cacher.serverUp && !isBusy(cacher) && !holdsDirty(cacher)) {
-    // Nobody is there to take leave of, and nothing to hand over.
-    stopNow(cacher);
-  } else if (!cacher.leaveSent && !isBusy(cacher)) {
-    cacher.leaveSent = true;
-    if (cacher.admitted) sendToServer(cacher, { type: 'leave' });
-  }
+  goOnStopping(cacher);
 };
+
+export { unsavedFiles } from './stopping.ts';
 
 /** The next command for the shell; undefined when there is none. */
 export const pollCommand = (cacher: Cacher): CacherCommand | undefined => cacher.commands.shift();

@@ -191,6 +191,7 @@ class Daemon implements CacherDaemon {
         this.#setPeers(command.members);
         break;
       case 'registered':
+        this.#warnOfSize();
         this.#starting?.resolve();
         break;
       case 'refused': {
@@ -222,6 +223,16 @@ class Daemon implements CacherDaemon {
     const what =
       files.length === 0 ? 'the server did not let it go' : `${filesInWords(files)} stayed here`;
     return new FsError('ETIMEDOUT', `not everything could be handed over: ${what}`);
+  }
+
+  /** A memory that is too small for one file is no error, but hardly what was meant. */
+  #warnOfSize(): void {
+    const { pages, log } = this.#config;
+    const blocks = this.#cacher?.registration?.geometry.blocksPerFile ?? 0;
+    if (pages >= blocks) return;
+    log.warn(
+      `--pages is ${pages}, a file has ${blocks} blocks: nothing will be kept in this memory`,
+    );
   }
 
   #setPeers(members: readonly Member[]): void {

@@ -197,10 +197,17 @@ const addCommand = (): Command => {
 };
 
 export const clusterCommand = (): Command =>
-  new Command('cluster')
-    .description('a local cluster as background processes')
-    .helpCommand(false)
-    .addCommand(upCommand())
-    .addCommand(statusCommand())
-    .addCommand(downCommand())
-    .addCommand(addCommand());
+  withExamples(
+    new Command('cluster')
+      .description('a local cluster as background processes')
+      .helpCommand(false)
+      .addCommand(upCommand())
+      .addCommand(statusCommand())
+      .addCommand(downCommand())
+      .addCommand(addCommand()),
+    [
+      ['coopfs cluster up --dir /tmp/c', 'a file server and four caching nodes'],
+      ['coopfs cluster status --dir /tmp/c', 'what runs, and what each node holds'],
+      ['coopfs cluster down --dir /tmp/c', 'stops it; everything is on the disk then'],
+    ],
+  );

@@ -153,6 +153,10 @@ export const formatImage = async (
   const force = options.force ?? false;
   const layout = computeLayout(geometry, options.journalBytes);
   checkFill(options.fill);
+  const folder = path.dirname(path.resolve(imagePath));
+  if (!(await exists(folder))) {
+    throw new FsError('ENOENT', `the folder ${folder} does not exist: make it first`);
+  }
   if (!force && (await exists(imagePath))) throw refuseExisting(imagePath);
   const lock = await lockImage(imagePath);
   const draft = `${imagePath}.format`;

@@ -111,6 +111,12 @@ describe('an image file', () => {
     await again.image.close();
   });
 
+  it('is not formatted in a folder that does not exist, and says which', async () => {
+    const refused = await failure(formatImage(`${image}.no/volume`, SMALL, OPTIONS));
+    expect(refused).to.include({ code: 'ENOENT' });
+    expect(refused.message).to.match(/the folder .*volume\.no does not exist: make it first/);
+  });
+
   it('is not formatted over without force, nor while it is open', async () => {
     await fs.writeFile(image, 'dear diary');
     const refused = await failure(formatImage(image, SMALL, OPTIONS));

@@ -215,7 +215,10 @@ const measureAll = async (folder: string): Promise<Row[]> => {
     for (const { name } of config.nodes) {
       nodes.push(await connect({ socket: join(dir, 'run', `${name}.sock`) }));
     }
-    const direct = await connect({ server: `${config.host}:${config.serverPort}` });
+    const direct = await connect({
+      server: `${config.host}:${config.serverPort}`,
+      keyFile: join(dir, 'cluster.key'),
+    });
     nodes.push(direct);
     const plain = [await echoRow(), await diskRow(folder)];
     return [...plain, ...(await readRows(nodes, direct)), ...(await writeRows(nodes))];

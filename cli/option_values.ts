@@ -19,14 +19,13 @@ const encoder = new TextEncoder();
 /** How many bytes a unix socket path takes; at most SOCKET_PATH_BYTES_LIMIT can be bound. */
 export const socketPathBytes = (path: string): number => encoder.encode(path).length;
 
-/** Host and port as one argument; an IPv6 address in brackets. */
-export const formatHostPort = ({ host, port }: HostPort): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+/** Host and port as one argument. */
+export const formatHostPort = ({ host, port }: HostPort): string => `${host}:${port}`;
 
+/** A name or an IPv4 address: rudp's sockets are IPv4. */
 const parseHostPort = (text: string): HostPort | undefined => {
-  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text);
-  const host = parts?.[1] ?? parts?.[2];
-  const port = Number(parts?.[3]);
+  const [, host, digits] = /^([^\s:[\]]+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
   return host === undefined || port > PORT_LIMIT ? undefined : { host, port };
 };
 

@@ -78,14 +78,14 @@ export const OPTIONS = {
     flags: '--server <host:port>',
     about: 'where the file server listens',
     value: value.remoteAddress,
-    right: 'HOST:PORT, such as 127.0.0.1:7000',
+    right: 'HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:7000',
     env: 'COOPFS_SERVER',
   },
   listen: {
     flags: '--listen <host:port>',
     about: 'the UDP address to listen on; port 0 takes any free one',
     value: value.listenAddress,
-    right: 'HOST:PORT, such as 127.0.0.1:7000',
+    right: 'HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:7000',
     env: 'COOPFS_LISTEN',
   },
   socket: {
@@ -223,7 +223,7 @@ export const OPTIONS = {
     flags: '--direct <host:port>',
     about: 'talk to the file server there, without caching daemons',
     value: value.remoteAddress,
-    right: 'HOST:PORT, such as 127.0.0.1:7000',
+    right: 'HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:7000',
   },
   check: {
     flags: '--check',

@@ -27,9 +27,10 @@ const version = (): string => {
   return 'unknown';
 };
 
-const settleErrors = (command: Command): void => {
-  command.exitOverride().showHelpAfterError('See --help of the command.');
-  for (const child of command.commands) settleErrors(child);
+/** Every command, `path` its whole name, says after an error where its help is. */
+const settleErrors = (command: Command, path: string): void => {
+  command.exitOverride().showHelpAfterError(`See ${path} --help.`);
+  for (const child of command.commands) settleErrors(child, `${path} ${child.name()}`);
 };
 
 export const createProgram = (): Command => {
@@ -53,6 +54,6 @@ export const createProgram = (): Command => {
     ['coopfs run --dir /tmp/c --check n1=a.txt n2=b.txt', 'two request sets at the same time'],
     ['coopfs cluster down --dir /tmp/c', 'stops it in order'],
   ]);
-  settleErrors(program);
+  settleErrors(program, 'coopfs');
   return program;
 };

@@ -48,7 +48,7 @@ describe('resolveOptions', () => {
 
   it('says so when the wrong value came from the environment', () => {
     expect(() => resolve(['--disk', 'd'], { COOPFS_LISTEN: 'here' })).to.throw(
-      '--listen "here" (from COOPFS_LISTEN) is not right: expected HOST:PORT, such as 127.0.0.1:7000',
+      '--listen "here" (from COOPFS_LISTEN) is not right: expected HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:7000',
     );
   });
 

@@ -107,6 +107,7 @@ export const remove = (server: Server, member: MemberRecord): void => {
   server.links.delete(member.link);
   for (const entry of server.entries.values()) {
     entry.queue = entry.queue.filter((each) => !concerns(each, member.node));
+    entry.reporters.delete(member.node);
     forgetSharer(entry, member.node);
   }
   closeLink(server, member.link);

@@ -90,7 +90,9 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     load(server, transaction);
     return false;
   }
-  if ([...entry.reporters].some((node) => !transaction.asked.includes(node))) {
+  const isUnheard = (node: NodeId): boolean =>
+    server.members.has(node) && !transaction.asked.includes(node);
+  if ([...entry.reporters].some(isUnheard)) {
     // Somebody has come back since: it is asked too.
     entry.preempting = true;
     return false;

@@ -8,7 +8,7 @@ import type { Message } from '../protocol/messages.ts';
 import { STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import { applicationClosed, applicationMessage, relayedAnswer } from './applications.ts';
 import { backupAck, backupRefused, backupWrite, sendWrite } from './backup_writes.ts';
-import type { CachedFile } from './cached_file.ts';
+import { move, type CachedFile } from './cached_file.ts';
 import {
   cachedFile,
   isOfWrongSize,
@@ -40,7 +40,6 @@ import {
   tick,
 } from './registration.ts';
 import { goOnStopping, stopNow } from './stopping.ts';
-import { move } from './cached_file.ts';
 
 export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   options,

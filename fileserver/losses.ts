@@ -46,7 +46,7 @@ const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => 
     return;
   }
   for (const transaction of running) {
-    if (isRequester(transaction, node)) abandon(server, entry, transaction);
+    if (isVain(transaction, node)) abort(server, entry, transaction);
     else stepOver(server, entry, transaction, node);
   }
   runQueue(server, entry);
@@ -67,27 +67,10 @@ const isStranded = (transaction: Transaction, node: NodeId): boolean => {
   return asked.includes(node) || source === node || backup === node;
 };
 
-/** Nobody waits for the answer any more. */
-const abandon = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
-  switch (transaction.kind) {
-    case 'getShared':
-    case 'readThrough':
-      abort(server, entry, transaction);
-      break;
-    case 'recirculate':
-    case 'writeBack':
-    case 'writeThrough':
-    case 'getModified':
-    case 'recover':
-      // These change the directory: they end in order, and the answer goes nowhere.
-      if (transaction.requester.kind === 'member') {
-        stepOver(server, entry, transaction, transaction.requester.node);
-      }
-      break;
-    default:
-      transaction satisfies never;
-  }
-};
+/** A read for somebody who is gone changes nothing: it just ends. The others end in order. */
+const isVain = (transaction: Transaction, node: NodeId): boolean =>
+  (transaction.kind === 'getShared' || transaction.kind === 'readThrough') &&
+  isRequester(transaction, node);
 
 /** What the loss of a node answers to an order: its copies are fenced, it takes nothing, it has nothing. */
 const answerOf = ({ answer, resend }: Awaited): Message | undefined => {
@@ -117,7 +100,7 @@ const stepOver = (
   server: Server,
   entry: DirectoryEntry,
   transaction: Transaction,
-  node: NodeId | undefined,
+  node: NodeId,
 ): void => {
   while (true) {
     const awaited = transaction.awaited.find(

@@ -113,8 +113,21 @@ export const preempt = (server: Server, entry: DirectoryEntry): void => {
   runQueue(server, entry);
 };
 
-const isWaitedFor = (server: Server, { kind, requester }: Transaction): boolean =>
-  kind !== 'recover' && (requester.kind !== 'member' || server.members.has(requester.node));
+/**
+ * Somebody still waits for it. A getModified that was answered may have been taken: one who has not got
+ * the answer asks again, and who has would leave a second grant lying for ever.
+ */
+const isWaitedFor = (server: Server, transaction: Transaction): boolean => {
+  const { kind, requester } = transaction;
+  if (kind === 'recover') return false;
+  if (
+    kind === 'getModified' &&
+    (transaction.phase === 'grant' || transaction.phase === 'release')
+  ) {
+    return false;
+  }
+  return requester.kind !== 'member' || server.members.has(requester.node);
+};
 
 /** Everybody who may hold something of the file, or waits for it. */
 const partiesOf = (entry: DirectoryEntry, running: Transaction[]): Set<NodeId> => {

@@ -71,6 +71,11 @@ export class SimulatedApplication {
     return `${this.#port.name}: ${this.#call.message.type} ${this.#call.message.file}`;
   }
 
+  /** Since when it waits; Infinity while it does not. */
+  get waitsSinceMs(): number {
+    return this.#call?.startMs ?? Infinity;
+  }
+
   /** The connection is gone: what was called may or may not have happened; nothing is open. */
   lost(): void {
     this.#connection++;

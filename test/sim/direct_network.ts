@@ -4,6 +4,7 @@
  */
 
 import type { EventQueue } from './event_queue.ts';
+import type { Direction } from './faults.ts';
 import type { LinkListener, Links, Network, Random } from './world.ts';
 
 interface Node {
@@ -41,6 +42,8 @@ export class DirectNetwork {
   readonly #options: DirectOptions;
   readonly #nodes = new Map<string, Node>();
   #healed = false;
+  /** Name → until when it can be reached by nobody. */
+  readonly #cutUntil = new Map<string, number>();
   broken = 0;
 
   constructor(queue: EventQueue, random: Random, options: DirectOptions) {
@@ -68,6 +71,9 @@ export class DirectNetwork {
       kill: () => {
         this.#remove(node);
       },
+      pause: () => {
+        // What arrives waits in the core's shell; there is nothing below it that could stand still.
+      },
     };
     return links;
   };
@@ -81,7 +87,7 @@ export class DirectNetwork {
     this.#queue.after(this.#random() * this.#options.maxDelayMs, () => {
       const peer = this.#nodes.get(peerName);
       if (this.#nodes.get(node.name) !== node) return;
-      if (peer === undefined) {
+      if (peer === undefined || this.#isCutOff(node.name) || this.#isCutOff(peerName)) {
         this.#queue.after(REDIAL_MS, () => {
           this.#dial(node, peerName);
         });
@@ -107,6 +113,19 @@ export class DirectNetwork {
     this.#queue.at(at, () => {
       if (!link.epoch.broken) link.peer.listener.message(link.nameThere, bytes);
     });
+  }
+
+  /** A node has no links for a while, whichever direction is cut: links without rudp know no half ones. */
+  cutOff(name: string, _direction: Direction, forMs: number): void {
+    const until = this.#queue.now + forMs;
+    this.#cutUntil.set(name, Math.max(until, this.#cutUntil.get(name) ?? 0));
+    const node = this.#nodes.get(name);
+    if (node === undefined) return;
+    for (const peer of [...node.links.keys()]) this.#break(node, peer);
+  }
+
+  #isCutOff(name: string): boolean {
+    return this.#queue.now < (this.#cutUntil.get(name) ?? 0);
   }
 
   /** From here on no link breaks. */

@@ -1,10 +1,19 @@
 /** What holds after every event of a run, and at its end (design, sections 3 and 5). */
 
+import { checkHistory } from '../../cli/check/check_history.ts';
+import { showOperation } from '../../cli/check/operation.ts';
 import type { Cacher } from '../../cacher/cacher_state.ts';
 import { READABLE } from '../../cacher/copy_table.ts';
 import { isOwner, type CachedFile } from '../../cacher/cached_file.ts';
+import { fillContents } from '../../fileserver/disk/fill.ts';
 import { entryOf, type Server } from '../../fileserver/server_state.ts';
-import { compareVersions, formatVersion, type FileNumber } from '../../protocol/ids.ts';
+import {
+  compareVersions,
+  fileSizeBytes,
+  formatVersion,
+  type FileNumber,
+  type Geometry,
+} from '../../protocol/ids.ts';
 import type { History } from './applications.ts';
 import { fail } from './world.ts';
 
@@ -112,4 +121,20 @@ export const checkAtRest = (server: Server, cachers: readonly Cacher[]): void =>
       }
     }
   }
+};
+
+/** After an orderly stop the disk has everything that was acknowledged. */
+export const checkSaved = (server: Server, { acknowledged }: History): void => {
+  for (const [file, version] of acknowledged) {
+    if (compareVersions(server.meta(file).version, version) >= 0) continue;
+    fail(`file ${file}: the disk lacks what was acknowledged`);
+  }
+};
+
+export const checkLinearizable = ({ operations }: History, geometry: Geometry): void => {
+  const size = fileSizeBytes(geometry);
+  const verdict = checkHistory(operations, { initialContents: (file) => fillContents(file, size) });
+  if (verdict.verdict === 'linearizable') return;
+  const piece = verdict.verdict === 'violation' ? verdict.piece.map(showOperation) : [];
+  fail(`file ${verdict.file}: ${verdict.message}\n${piece.join('\n')}`);
 };

@@ -1,7 +1,9 @@
 /** I/O: `npm run sim`: many seeds, or one with its trace. */
 
 import { Command, InvalidArgumentError } from 'commander';
-import { simulate, type SimulationOptions, type SimulationResult } from './simulation.ts';
+import { FAULT_KINDS } from './faults.ts';
+import { simulate } from './simulation.ts';
+import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
 
 const integer =
   (least: number, greatest: number) =>
@@ -35,7 +37,7 @@ interface Flags {
   readonly reorder?: number;
   readonly corrupt?: number;
   readonly breaks?: number;
-  readonly crashes?: number;
+  readonly faults?: number;
 }
 
 /** Encryption costs most of the time of a run, so one seed in so many has it. */
@@ -54,7 +56,8 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   pages: 1 + ((seed * 7) % 20),
   operations: flags.operations,
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
-  crashes: flags.crashes ?? (seed % 4) * 2,
+  faults: flags.faults ?? (seed % 4) * 3,
+  serverWaitMs: seed % 3 === 1 ? 1500 : 20_000,
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
   links: flags.links ?? 'rudp',
@@ -91,6 +94,24 @@ const runOne = (seed: number, flags: Flags): boolean => {
   return result.failure === undefined;
 };
 
+/** Everything that goes wrong, by the names of its counters. */
+const FAULTS = [
+  ...FAULT_KINDS,
+  ...['restarts', 'serverRestarts', 'driftingClocks', 'linksBroken'],
+  ...['lost', 'duplicated', 'reordered', 'corrupted'],
+] as const;
+/** With so many seeds, every kind of fault has to happen. */
+const SEEDS_FOR_ALL_FAULTS = 100;
+
+const missingFaults = (sums: ReadonlyMap<string, number>): string[] =>
+  FAULTS.filter((name) => (sums.get(name) ?? 0) === 0);
+
+/** The seeds alone say what happens. */
+const fixesNothing = (flags: Flags): boolean => {
+  const given = Object.keys(flags).filter((name) => flags[name as keyof Flags] !== undefined);
+  return given.every((name) => ['seeds', 'first', 'operations'].includes(name));
+};
+
 const runMany = (flags: Flags): boolean => {
   const started = process.hrtime.bigint();
   const sums = new Map<string, number>();
@@ -108,8 +129,14 @@ const runMany = (flags: Flags): boolean => {
     failed++;
     report(result);
   }
+  const missing = missingFaults(sums);
+  if (flags.seeds >= SEEDS_FOR_ALL_FAULTS && fixesNothing(flags) && missing.length > 0) {
+    print(`these faults did not happen: ${missing.join(', ')}`);
+    failed++;
+  }
   const seconds = Number(process.hrtime.bigint() - started) / 1e9;
   print([...sums].map(([name, value]) => `${name} ${value}`).join(', '));
+  print(`faults: ${FAULTS.map((name) => `${name} ${sums.get(name) ?? 0}`).join(', ')}`);
   print(
     `${flags.seeds} seeds, ${events} events, ${operations} operations in ${seconds.toFixed(1)} s`,
   );
@@ -132,7 +159,7 @@ const command = new Command('sim')
   .option('--reorder <p>', 'datagrams held back', probability)
   .option('--corrupt <p>', 'datagrams damaged', probability)
   .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
-  .option('--crashes <n>', 'crashes and pauses; else 0 to 6 by seed', integer(0, 1000))
+  .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', integer(0, 1000))
   .parse();
 
 const flags = command.opts<Flags>();

@@ -50,6 +50,7 @@ export interface NetworkCounters {
   lost: number;
   tooLong: number;
   duplicated: number;
+  reordered: number;
   corrupted: number;
 }
 
@@ -65,6 +66,7 @@ export class SimulatedNetwork {
     lost: 0,
     tooLong: 0,
     duplicated: 0,
+    reordered: 0,
     corrupted: 0,
   };
   readonly #prng: Prng;
@@ -114,6 +116,7 @@ export class SimulatedNetwork {
         continue;
       }
       const late = this.#prng.chance(link.reorder) ? link.reorderMs : 0;
+      if (late > 0) this.counters.reordered += 1;
       const at = now + link.delayMs + this.#prng.next() * link.jitterMs + late;
       this.#push({ from, to, bytes: this.#damaged(bytes.slice(), link), at, order: this.#order });
       this.#order += 1;

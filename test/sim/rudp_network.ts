@@ -6,6 +6,7 @@ import { createNoiseProtection } from '../../rudp/noise_protection.ts';
 import { PeerLinks } from '../../rudp/peer_links.ts';
 import type { Protection } from '../../rudp/protection.ts';
 import type { EventQueue } from './event_queue.ts';
+import type { Direction } from './faults.ts';
 import { SimulatedNetwork, type LinkProfile } from './network.ts';
 import type { Prng } from './prng.ts';
 import type { LinkListener, Links, Network } from './world.ts';
@@ -27,6 +28,7 @@ class SimulatedLinks implements Links {
   #timerMs = Infinity;
   #stopped = false;
   #draining = false;
+  #pausedUntilMs = 0;
 
   constructor(owner: RudpNetwork, name: string, incarnation: number, listener: LinkListener) {
     this.#name = name;
@@ -66,8 +68,19 @@ class SimulatedLinks implements Links {
     this.#stopped = true;
   };
 
+  readonly pause = (untilMs: number): void => {
+    this.#pausedUntilMs = untilMs;
+  };
+
   receive(from: string, bytes: Uint8Array): void {
     if (this.#stopped) return;
+    const { queue } = this.#owner;
+    if (queue.now < this.#pausedUntilMs) {
+      queue.at(this.#pausedUntilMs, () => {
+        this.receive(from, bytes);
+      });
+      return;
+    }
     this.#links.handleDatagram(from, bytes, this.#owner.queue.now);
     this.#drain();
   }
@@ -93,8 +106,13 @@ class SimulatedLinks implements Links {
   #armTimer(due: number): void {
     if (due >= this.#timerMs || due === Infinity) return;
     this.#timerMs = due;
-    this.#owner.queue.at(due, () => {
+    this.#owner.queue.at(Math.max(due, this.#pausedUntilMs), () => {
       if (this.#timerMs !== due) return;
+      if (this.#owner.queue.now < this.#pausedUntilMs) {
+        this.#timerMs = Infinity;
+        this.#armTimer(due);
+        return;
+      }
       this.#timerMs = Infinity;
       if (this.#stopped) return;
       this.#links.handleTimeout(this.#owner.queue.now);
@@ -174,6 +192,22 @@ export class RudpNetwork {
     });
   }
 
+  /** Loses for a while what a node sends to the others, what they send to it, or both. */
+  cutOff(name: string, direction: Direction, forMs: number): void {
+    for (const other of this.#nodes.keys()) {
+      if (other === name) continue;
+      if (direction !== 'to') this.#cut(name, other, forMs);
+      if (direction !== 'from') this.#cut(other, name, forMs);
+    }
+  }
+
+  #cut(from: string, to: string, forMs: number): void {
+    this.#network.setLink(from, to, { loss: 1 });
+    this.queue.after(forMs, () => {
+      this.#network.clearLink(from, to);
+    });
+  }
+
   /** Cuts a random link for a while, in one direction or in both. */
   breakOne(): void {
     const names = [...this.#nodes.keys()];
@@ -187,9 +221,7 @@ export class RudpNetwork {
           [from, to],
           [to, from],
         ];
-    for (const [a, b] of directions) if (a && b) this.#network.setLink(a, b, { loss: 1 });
-    this.queue.after(this.random.next() * CUT_MS, () => {
-      for (const [a, b] of directions) if (a && b) this.#network.clearLink(a, b);
-    });
+    const forMs = this.random.next() * CUT_MS;
+    for (const [a, b] of directions) if (a && b) this.#cut(a, b, forMs);
   }
 }

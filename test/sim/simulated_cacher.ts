@@ -96,6 +96,7 @@ export class SimulatedCacher {
   /** The process stands still, as on SIGSTOP: it hears nothing, its clock goes on. */
   pause(forMs: number): void {
     this.#pausedUntilMs = this.#world.queue.now + forMs;
+    this.#links.pause(this.#pausedUntilMs);
   }
 
   /** Runs a step now, or when the process goes on. */

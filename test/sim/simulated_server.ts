@@ -27,6 +27,7 @@ export class SimulatedServer {
   readonly #incarnation: number;
   readonly #cachePages: number;
   #timerMs = Infinity;
+  #pausedUntilMs = 0;
   server: Server | undefined;
   closed = false;
   #starting: () => void = () => undefined;
@@ -57,12 +58,16 @@ export class SimulatedServer {
     this.#links = network(SERVER, this.#incarnation, {
       up: () => undefined,
       down: (peer) => {
-        if (this.server === undefined || this.closed) return;
-        core.handleLinkDown(this.server, peer, queue.now);
-        this.#drain();
+        this.#run(() => {
+          if (this.server === undefined) return;
+          core.handleLinkDown(this.server, peer, queue.now);
+          this.#drain();
+        });
       },
       message: (peer, bytes) => {
-        this.#receive(peer, bytes);
+        this.#run(() => {
+          this.#receive(peer, bytes);
+        });
       },
     });
   }
@@ -80,6 +85,24 @@ export class SimulatedServer {
     this.closed = true;
     this.#links?.kill();
     this.#fakeDisk.crash();
+  }
+
+  /** The process stands still: nothing is heard, no timer fires; its clock goes on. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = this.#world.queue.now + forMs;
+    this.#links?.pause(this.#pausedUntilMs);
+  }
+
+  /** Runs a step now, or when the process goes on. */
+  #run(step: () => void): void {
+    const { queue } = this.#world;
+    if (queue.now < this.#pausedUntilMs) {
+      queue.at(this.#pausedUntilMs, () => {
+        this.#run(step);
+      });
+    } else if (!this.closed) {
+      step();
+    }
   }
 
   stop(): void {
@@ -100,9 +123,10 @@ export class SimulatedServer {
     this.#timerMs = due;
     this.#world.queue.at(due, () => {
       this.#timerMs = Infinity;
-      if (this.closed) return;
-      core.handleTimeout(server, this.#world.queue.now);
-      this.#drain();
+      this.#run(() => {
+        core.handleTimeout(server, this.#world.queue.now);
+        this.#drain();
+      });
     });
   }
 
@@ -133,7 +157,9 @@ export class SimulatedServer {
     for (let command = this.disk.pollCommand(); command; command = this.disk.pollCommand()) {
       const issued: DiskCommand = command;
       queue.after(issued.do === 'write' ? 0 : random() * DISK_MS, () => {
-        this.#complete(issued);
+        this.#run(() => {
+          this.#complete(issued);
+        });
       });
     }
     for (let event = this.disk.pollEvent(); event; event = this.disk.pollEvent()) {

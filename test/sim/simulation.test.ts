@@ -1,5 +1,7 @@
 import { expect } from 'chai';
-import { simulate, type SimulationOptions } from './simulation.ts';
+import { FAULT_KINDS } from './faults.ts';
+import { simulate } from './simulation.ts';
+import type { SimulationOptions } from './simulation_options.ts';
 
 const options = (seed: number, change: Partial<SimulationOptions> = {}): SimulationOptions => ({
   seed,
@@ -11,7 +13,8 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   pages: 4 + 2 * (seed % 3),
   operations: 30,
   breaks: 0,
-  crashes: 0,
+  faults: 0,
+  serverWaitMs: 20_000,
   clockDrift: 0,
   openPolicy: 'share',
   links: 'rudp',
@@ -45,6 +48,20 @@ describe('the cluster in virtual time', () => {
       expect(counters['linksBroken']).to.be.greaterThan(0);
     });
   }
+
+  it('keeps its promises through every kind of fault, each of which happens', () => {
+    const met: Record<string, number> = {};
+    for (let seed = 300; seed < 306; seed++) {
+      const { failure, counters } = simulate(
+        options(seed, { links: 'direct', faults: 12, clockDrift: 0.1, operations: 20 }),
+      );
+      expect(failure, `seed ${seed}`).to.equal(undefined);
+      for (const [name, value] of Object.entries(counters)) met[name] = (met[name] ?? 0) + value;
+    }
+    for (const kind of FAULT_KINDS) expect(met[kind], kind).to.be.greaterThan(0);
+    expect(met['restarts']).to.be.greaterThan(0);
+    expect(met['serverRestarts']).to.be.greaterThan(0);
+  });
 
   it('does the same again for the same seed, and something else for another', () => {
     const lines: string[] = [];

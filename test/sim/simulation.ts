@@ -1,81 +1,36 @@
 /** One run of the whole cluster in virtual time, from one seed. */
 
-import { checkHistory } from '../../cli/check/check_history.ts';
-import { showOperation } from '../../cli/check/operation.ts';
-import { fillContents } from '../../fileserver/disk/fill.ts';
 import type { Server } from '../../fileserver/server_state.ts';
 import { decode, encode } from '../../protocol/codec.ts';
-import {
-  fileSizeBytes,
-  SERVER,
-  type Geometry,
-  type NodeId,
-  type OpenPolicy,
-} from '../../protocol/ids.ts';
+import { SERVER, type Geometry, type NodeId } from '../../protocol/ids.ts';
 import { channelOf } from '../../protocol/messages.ts';
 import { FakeDisk } from '../fileserver/disk/fake_disk.ts';
 import { SimulatedApplication, type History } from './applications.ts';
-import { DirectNetwork } from './direct_network.ts';
+import type { DirectNetwork } from './direct_network.ts';
 import { RudpNetwork } from './rudp_network.ts';
 import { EventQueue } from './event_queue.ts';
-import { checkAlways, checkAtRest } from './invariants.ts';
+import { FaultPlan, type FaultTargets } from './faults.ts';
+import { checkAlways, checkAtRest, checkLinearizable, checkSaved } from './invariants.ts';
+import { makeNetwork } from './make_network.ts';
 import { Prng } from './prng.ts';
 import { SimulatedCacher } from './simulated_cacher.ts';
+import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
 import { SimulatedServer } from './simulated_server.ts';
 import { fail, SimulationFailure, type World } from './world.ts';
 
-export interface SimulationOptions {
-  readonly seed: number;
-  readonly cachers: number;
-  readonly applications: number;
-  readonly directClients: number;
-  readonly files: number;
-  readonly blocksPerFile: number;
-  readonly pages: number;
-  readonly operations: number;
-  /** How many times links are broken, losing what is under way. */
-  readonly breaks: number;
-  readonly openPolicy: OpenPolicy;
-  /** Crashes and pauses of cachers and of the server. */
-  readonly crashes: number;
-  /** How much faster or slower a node's clock may go, 0.1 for 10 %. */
-  readonly clockDrift: number;
-  /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
-  readonly links: 'rudp' | 'direct';
-  /** Over rudp: real encryption instead of checksums (slower). */
-  readonly encrypted: boolean;
-  /** Probabilities per datagram. */
-  readonly loss: number;
-  readonly duplicate: number;
-  readonly reorder: number;
-  readonly corrupt: number;
-}
-
-export interface SimulationResult {
-  readonly seed: number;
-  /** What is wrong; undefined if nothing is. */
-  readonly failure: string | undefined;
-  /** FNV-1a of every line of the trace: two runs with one hash did the same. */
-  readonly hash: string;
-  readonly events: number;
-  readonly operations: number;
-  readonly virtualMs: number;
-  readonly counters: Readonly<Record<string, number>>;
-}
-
 const BLOCK_BYTES = 128;
-/** From here on the network does no harm. */
+/** From here on, or from the end of the faults on, the network does no harm. */
 const HEAL_MS = 8000;
 /** A run that is not over by then, long after the network is healed, waits for something for ever. */
-const LIMIT_MS = 60_000;
-const MAX_DELAY_MS = 20;
+const LIMIT_MS = 200_000;
+/** After the faults every operation ends within this time. */
+const ANSWER_LIMIT_MS = 10_000;
+/** How often the run looks whether its faults are over, and for calls that wait too long. */
+const LOOK_MS = 100;
 const THINK_MS = 60;
-const FIRST_FAULT_MS = 700;
-const FAULT_SPACING_MS = 2500;
-const MAX_PAUSE_MS = 1500;
-const MAX_DOWN_MS = 1500;
+/** With faults, operations are spread over the time that these take. */
+const THINK_MS_A_FAULT = 80;
 const WRITEBACK_MS = 3000;
-const SERVER_WAIT_MS = 20_000;
 /** Long enough for the last write-backs and notices. */
 const SETTLE_MS = 10_000;
 
@@ -87,7 +42,9 @@ class Simulation {
   readonly #world: World;
   #server: SimulatedServer;
   readonly #disk: FakeDisk;
-  readonly faults = { crashes: 0, pauses: 0, serverCrashes: 0 };
+  readonly faults: FaultPlan;
+  restarts = 0;
+  serverRestarts = 0;
   readonly #cachers: SimulatedCacher[] = [];
   readonly #applications: SimulatedApplication[] = [];
   readonly #ports: { link: string; place: number; application: SimulatedApplication }[] = [];
@@ -95,6 +52,7 @@ class Simulation {
   readonly history: History = { operations: [], acknowledged: new Map(), failures: 0 };
   #hash = 0x811c9dc5;
   #limitMs = LIMIT_MS;
+  #healedAtMs = Infinity;
   events = 0;
 
   constructor(options: SimulationOptions, print: ((line: string) => void) | undefined) {
@@ -102,7 +60,7 @@ class Simulation {
     this.#prng = new Prng(options.seed);
     const { files, blocksPerFile } = options;
     this.#geometry = { files, blockSizeBytes: BLOCK_BYTES, blocksPerFile };
-    this.#network = this.#makeNetwork();
+    this.#network = makeNetwork(options, this.queue, this.#prng.fork());
     const trace = (line: string): void => {
       const text = `${this.queue.now.toFixed(3)} ${line}`;
       for (let index = 0; index < text.length; index++) {
@@ -116,10 +74,10 @@ class Simulation {
     this.#server = this.#startServer(1);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);
     for (let index = 1; index <= options.directClients; index++) this.#addDirectClient(index);
+    this.faults = new FaultPlan(this.queue, this.#prng.fork(), this.#targets(), options.faults);
     this.queue.at(HEAL_MS, () => {
-      this.#network.heal();
+      this.#healWhenOver();
     });
-    this.#planFaults();
     for (let index = 0; index < options.breaks; index++) {
       this.queue.at(this.#prng.next() * 3000, () => {
         this.#network.breakOne();
@@ -127,15 +85,26 @@ class Simulation {
     }
   }
 
-  #makeNetwork(): DirectNetwork | RudpNetwork {
-    const { links, encrypted, loss, duplicate, reorder, corrupt } = this.#options;
-    const random = this.#prng.fork();
-    if (links === 'direct') {
-      return new DirectNetwork(this.queue, random.next, { maxDelayMs: MAX_DELAY_MS });
+  /** From then on nothing goes wrong; every call must be answered soon. */
+  #healWhenOver(): void {
+    if (this.faults.over && this.#healedAtMs === Infinity) {
+      this.#healedAtMs = this.queue.now;
+      this.#network.heal();
+      this.#world.trace('the faults are over');
     }
-    const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
-    const profile = { ...delays, loss, duplicate, reorder, corrupt };
-    return new RudpNetwork(this.queue, random, profile, encrypted);
+    this.#checkCalls();
+    this.queue.after(LOOK_MS, () => {
+      this.#healWhenOver();
+    });
+  }
+
+  #checkCalls(): void {
+    for (const { waitsFor, waitsSinceMs } of this.#applications) {
+      const dueMs = Math.max(waitsSinceMs, this.#healedAtMs) + ANSWER_LIMIT_MS;
+      if (this.queue.now > dueMs) {
+        fail(`not answered ${ANSWER_LIMIT_MS} ms after the faults were over: ${waitsFor}`);
+      }
+    }
   }
 
   get hash(): string {
@@ -154,7 +123,7 @@ class Simulation {
       incarnation: index * 1000 + life,
       pages: this.#options.pages,
       writebackIntervalMs: WRITEBACK_MS,
-      serverWaitMs: SERVER_WAIT_MS,
+      serverWaitMs: this.#options.serverWaitMs,
       clockRate: 1 + (2 * this.#prng.next() - 1) * drift,
       clockOffsetMs: drift === 0 ? 0 : this.#prng.next() * 1e6,
     });
@@ -185,54 +154,65 @@ class Simulation {
     };
   }
 
-  /** Faults come one after another, with time between them to be whole again: one loss at a time. */
-  #planFaults(): void {
-    let atMs = FIRST_FAULT_MS;
-    for (let count = 0; count < this.#options.crashes; count++) {
-      this.queue.at(atMs, () => {
-        this.#fault();
-      });
-      atMs += FAULT_SPACING_MS + this.#prng.next() * FAULT_SPACING_MS;
-    }
+  /** What faults do to the nodes of this run. */
+  #targets(): FaultTargets {
+    return {
+      cachers: this.#options.cachers,
+      crashCacher: (place, downMs) => {
+        this.#crashCacher(place, downMs);
+      },
+      crashServer: (downMs) => {
+        this.#crashServer(downMs);
+      },
+      pauseCacher: (place, forMs) => {
+        this.#world.trace(`n${place + 1} stands still for ${forMs.toFixed(0)} ms`);
+        this.#cachers[place]?.pause(forMs);
+      },
+      pauseServer: (forMs) => {
+        this.#world.trace(`the server stands still for ${forMs.toFixed(0)} ms`);
+        this.#server.pause(forMs);
+      },
+      cutOff: (place, direction, forMs) => {
+        this.#world.trace(`n${place + 1} is cut off (${direction}) for ${forMs.toFixed(0)} ms`);
+        this.#network.cutOff(`n${place + 1}`, direction, forMs);
+      },
+      isWhole: () => this.#isWhole(),
+    };
   }
 
-  #fault(): void {
-    const kind = this.#prng.next();
-    if (kind < 0.5) this.#crashCacher(this.#prng.below(this.#cachers.length));
-    else if (kind < 0.75) this.#pauseCacher(this.#prng.below(this.#cachers.length));
-    else this.#crashServer();
+  #isWhole(): boolean {
+    const { server } = this.#server;
+    if (server === undefined || this.#server.closed || server.quietUntilMs > 0) return false;
+    if (server.reprotection !== undefined) return false;
+    if (this.#cachers.some((each) => each.stopped || !each.cacher.admitted)) return false;
+    if (server.members.size < this.#cachers.length) return false;
+    const recovering = [...server.running.values()].some(({ kind }) => kind === 'recover');
+    return !recovering && [...server.entries.values()].every(({ unavailable }) => !unavailable);
   }
 
-  #pauseCacher(place: number): void {
-    this.faults.pauses++;
-    const forMs = 100 + this.#prng.next() * MAX_PAUSE_MS;
-    this.#world.trace(`n${place + 1} stands still for ${forMs.toFixed(0)} ms`);
-    this.#cachers[place]?.pause(forMs);
-  }
-
-  #crashCacher(place: number): void {
-    this.faults.crashes++;
+  #crashCacher(place: number, downMs: number): void {
     this.#world.trace(`n${place + 1} crashes`);
     this.#cachers[place]?.crash();
     const mine = this.#ports.filter((each) => each.place === place);
     for (const { application } of mine) application.lost();
-    this.queue.after(this.#prng.next() * MAX_DOWN_MS, () => {
+    this.queue.after(downMs, () => {
+      this.restarts++;
       this.#world.trace(`n${place + 1} starts again`);
-      const life = this.faults.crashes + 1;
-      const cacher = this.#startCacher(place + 1, life);
+      const cacher = this.#startCacher(place + 1, this.restarts + 1);
       this.#cachers[place] = cacher;
       this.#connectWhenReady(place, cacher);
     });
   }
 
-  #crashServer(): void {
-    if (this.#server.server === undefined) return;
-    this.faults.serverCrashes++;
+  #crashServer(downMs: number): void {
+    // It may be down, or still opening its disk, after the last crash.
+    if (this.#server.server === undefined || this.#server.closed) return;
     this.#world.trace('the server crashes');
     this.#server.crash();
-    this.queue.after(this.#prng.next() * MAX_DOWN_MS, () => {
+    this.queue.after(downMs, () => {
+      this.serverRestarts++;
       this.#world.trace('the server starts again');
-      this.#server = this.#startServer(this.faults.serverCrashes + 1);
+      this.#server = this.#startServer(this.serverRestarts + 1);
     });
   }
 
@@ -260,8 +240,9 @@ class Simulation {
   }
 
   #application(port: ConstructorParameters<typeof SimulatedApplication>[1]): SimulatedApplication {
-    const { operations, files } = this.#options;
-    const settings = { operations, thinkMs: THINK_MS, files };
+    const { operations, files, faults } = this.#options;
+    const thinkMs = Math.max(THINK_MS, faults * THINK_MS_A_FAULT);
+    const settings = { operations, thinkMs, files };
     const application = new SimulatedApplication(
       this.#world,
       port,
@@ -285,7 +266,7 @@ class Simulation {
     const clocks = new Map(this.#cachers.map((each) => [each.cacher, each]));
     const clock = (cacher: SimulatedCacher['cacher']): number => clocks.get(cacher)?.now ?? 0;
     // Once a node was given up there is a moment before the next one has the second copy.
-    const losses = this.faults.serverCrashes + server.counters.membersLost + this.faults.crashes;
+    const losses = this.serverRestarts + server.counters.membersLost + this.faults.counts.crashes;
     const needed = losses > 0 ? 1 : 2;
     checkAlways(server, this.#cores(), this.history, clock, needed);
   }
@@ -308,14 +289,17 @@ class Simulation {
         .filter((each) => each !== '')
         .join('; '),
     );
-    const faultsOver = FIRST_FAULT_MS + 2 * FAULT_SPACING_MS * this.#options.crashes;
-    const settled = Math.max(this.queue.now, HEAL_MS, faultsOver) + SETTLE_MS;
+    this.#runUntil(
+      () => this.queue.now >= this.#healedAtMs,
+      () => 'the faults do not end',
+    );
+    const settled = this.queue.now + SETTLE_MS;
     this.#runUntil(
       () => this.queue.now >= settled,
       () => 'it does not settle',
     );
     checkAtRest(this.#openServer(), this.#cores());
-    this.#checkHistory();
+    checkLinearizable(this.history, this.#geometry);
     this.#stop();
   }
 
@@ -334,33 +318,19 @@ class Simulation {
       );
     }
     this.#server.stop();
-    for (const [file, version] of this.history.acknowledged) {
-      const held = this.#openServer().meta(file).version;
-      if (
-        held.term < version.term ||
-        (held.term === version.term && held.counter < version.counter)
-      ) {
-        fail(`file ${file}: the disk lacks what was acknowledged`);
-      }
-    }
+    checkSaved(this.#openServer(), this.history);
     this.#runUntil(
       () => this.#server.closed,
       () => 'the server does not stop',
     );
   }
 
-  #checkHistory(): void {
-    const size = fileSizeBytes(this.#geometry);
-    const verdict = checkHistory(this.history.operations, {
-      initialContents: (file) => fillContents(file, size),
-    });
-    if (verdict.verdict === 'linearizable') return;
-    const piece = verdict.verdict === 'violation' ? verdict.piece.map(showOperation) : [];
-    fail(`file ${verdict.file}: ${verdict.message}\n${piece.join('\n')}`);
-  }
-
   counters(): Record<string, number> {
-    const sum: Record<string, number> = { linksBroken: this.#network.broken, ...this.faults };
+    const sum: Record<string, number> = { linksBroken: this.#network.broken };
+    Object.assign(sum, this.faults.counts);
+    sum['restarts'] = this.restarts;
+    sum['serverRestarts'] = this.serverRestarts;
+    sum['driftingClocks'] = this.#options.clockDrift > 0 ? this.#options.cachers : 0;
     const add = (from: object): void => {
       for (const [name, value] of Object.entries(from))
         sum[name] = (sum[name] ?? 0) + Number(value);

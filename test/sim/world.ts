@@ -20,6 +20,8 @@ export interface Links {
   readonly stop: () => void;
   /** The process is gone without a word. */
   readonly kill: () => void;
+  /** The process stands still: nothing is received, no timer fires, what arrives waits. */
+  readonly pause: (untilMs: number) => void;
 }
 
 /** Makes the links of a node; its address is its name. */

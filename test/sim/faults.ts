@@ -1,0 +1,166 @@
+/**
+ * What goes wrong in a run: one fault after another, of a kind that chance picks, each counted when it
+ * happens. Faults that destroy a memory wait until every dirty file is on two nodes again, since only
+ * one loss at a time is promised to be survived; the others strike at any moment, recoveries included.
+ */
+
+import type { EventQueue } from './event_queue.ts';
+import type { Prng } from './prng.ts';
+import { fail } from './world.ts';
+
+/** What a run lets happen to its nodes. Places are the cachers', from 0. */
+export interface FaultTargets {
+  readonly cachers: number;
+  /** The process dies with its memory; it is started again after `downMs`. */
+  readonly crashCacher: (place: number, downMs: number) => void;
+  readonly crashServer: (downMs: number) => void;
+  /** The process stands still, as on SIGSTOP. */
+  readonly pauseCacher: (place: number, forMs: number) => void;
+  readonly pauseServer: (forMs: number) => void;
+  /** Datagrams of a node to all others are lost, those to it, or both. */
+  readonly cutOff: (place: number, direction: Direction, forMs: number) => void;
+  /** Every node is up and registered, and every dirty file is on two nodes or on the disk. */
+  readonly isWhole: () => boolean;
+}
+
+export type Direction = 'from' | 'to' | 'both';
+
+const newCounts = () => ({
+  crashes: 0,
+  pauses: 0,
+  partitions: 0,
+  oneWayPartitions: 0,
+  pairsCutOff: 0,
+  serverCrashes: 0,
+  serverPauses: 0,
+  crashesWithServer: 0,
+});
+
+export type FaultCounts = ReturnType<typeof newCounts>;
+export type FaultKind = keyof FaultCounts;
+
+export const FAULT_KINDS: readonly string[] = Object.keys(newCounts());
+
+/** How often each kind is picked, relative to the others. */
+const WEIGHTS: Readonly<Record<FaultKind, number>> = {
+  crashes: 8,
+  pauses: 4,
+  partitions: 3,
+  oneWayPartitions: 3,
+  pairsCutOff: 2,
+  serverCrashes: 4,
+  serverPauses: 2,
+  crashesWithServer: 1,
+};
+
+/** Kinds that destroy what a cacher has in its memory. */
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set<FaultKind>(['crashes', 'crashesWithServer']);
+
+const FIRST_FAULT_MS = 700;
+const MAX_SPACING_MS = 1500;
+const MAX_DOWN_MS = 1500;
+const LEAST_PAUSE_MS = 100;
+const MAX_PAUSE_MS = 1500;
+const MAX_CUT_MS = 3000;
+/** How often the plan looks whether the cluster is whole again. */
+const LOOK_MS = 20;
+/** The cluster must be whole again within this time, however bad the network is. */
+const WHOLE_LIMIT_MS = 60_000;
+
+export class FaultPlan {
+  readonly counts = newCounts();
+  readonly #queue: EventQueue;
+  readonly #random: Prng;
+  readonly #targets: FaultTargets;
+  #left: number;
+  /** When the last fault so far is over. */
+  #overAtMs = 0;
+
+  constructor(queue: EventQueue, random: Prng, targets: FaultTargets, faults: number) {
+    this.#queue = queue;
+    this.#random = random;
+    this.#targets = targets;
+    this.#left = faults;
+    if (faults > 0) this.#planNext(FIRST_FAULT_MS);
+  }
+
+  /** Nothing goes wrong any more. */
+  get over(): boolean {
+    return this.#left === 0 && this.#queue.now >= this.#overAtMs;
+  }
+
+  #planNext(afterMs: number): void {
+    const kind = this.#pick();
+    this.#queue.after(afterMs, () => {
+      this.#strikeWhenDue(kind, this.#queue.now);
+    });
+  }
+
+  #pick(): FaultKind {
+    const kinds = Object.entries(WEIGHTS) as [FaultKind, number][];
+    let at = this.#random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [kind, weight] of kinds) {
+      at -= weight;
+      if (at < 0) return kind;
+    }
+    return 'crashes';
+  }
+
+  #strikeWhenDue(kind: FaultKind, sinceMs: number): void {
+    if (DESTRUCTIVE.has(kind) && !this.#targets.isWhole()) {
+      if (this.#queue.now > sinceMs + WHOLE_LIMIT_MS) {
+        fail(`the cluster is not whole again after ${WHOLE_LIMIT_MS} ms`);
+      }
+      this.#queue.after(LOOK_MS, () => {
+        this.#strikeWhenDue(kind, sinceMs);
+      });
+      return;
+    }
+    this.counts[kind]++;
+    this.#left--;
+    this.#overAtMs = Math.max(this.#overAtMs, this.#queue.now + this.#strike(kind));
+    if (this.#left > 0) this.#planNext(this.#random.next() * MAX_SPACING_MS);
+  }
+
+  /** Carries a fault out; returns how long it lasts. */
+  #strike(kind: FaultKind): number {
+    const targets = this.#targets;
+    const { cachers } = targets;
+    const place = this.#random.below(cachers);
+    const downMs = this.#random.next() * MAX_DOWN_MS;
+    const pauseMs = LEAST_PAUSE_MS + this.#random.next() * MAX_PAUSE_MS;
+    const cutMs = this.#random.next() * MAX_CUT_MS;
+    switch (kind) {
+      case 'crashes':
+        targets.crashCacher(place, downMs);
+        return downMs;
+      case 'crashesWithServer': {
+        const serverDownMs = this.#random.next() * MAX_DOWN_MS;
+        targets.crashCacher(place, downMs);
+        targets.crashServer(serverDownMs);
+        return Math.max(downMs, serverDownMs);
+      }
+      case 'serverCrashes':
+        targets.crashServer(downMs);
+        return downMs;
+      case 'pauses':
+        targets.pauseCacher(place, pauseMs);
+        return pauseMs;
+      case 'serverPauses':
+        targets.pauseServer(pauseMs);
+        return pauseMs;
+      case 'partitions':
+        targets.cutOff(place, 'both', cutMs);
+        return cutMs;
+      case 'oneWayPartitions':
+        targets.cutOff(place, this.#random.chance(0.5) ? 'from' : 'to', cutMs);
+        return cutMs;
+      case 'pairsCutOff':
+        targets.cutOff(place, 'both', cutMs);
+        targets.cutOff((place + 1) % cachers, 'both', cutMs);
+        return cutMs;
+      default:
+        return kind satisfies never;
+    }
+  }
+}

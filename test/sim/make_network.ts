@@ -1,0 +1,26 @@
+/** The network of a run: rudp over bad links, or links as rudp promises them. */
+
+import { DirectNetwork } from './direct_network.ts';
+import type { EventQueue } from './event_queue.ts';
+import type { Prng } from './prng.ts';
+import { RudpNetwork } from './rudp_network.ts';
+import type { SimulationOptions } from './simulation_options.ts';
+
+const MAX_DELAY_MS = 20;
+
+export const makeNetwork = (
+  options: SimulationOptions,
+  queue: EventQueue,
+  random: Prng,
+): DirectNetwork | RudpNetwork => {
+  const { links, encrypted, loss, duplicate, reorder, corrupt } = options;
+  if (links === 'direct')
+    return new DirectNetwork(queue, random.next, { maxDelayMs: MAX_DELAY_MS });
+  const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
+  return new RudpNetwork(
+    queue,
+    random,
+    { ...delays, loss, duplicate, reorder, corrupt },
+    encrypted,
+  );
+};

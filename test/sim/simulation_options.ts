@@ -1,0 +1,44 @@
+/** What a run of the simulator is made of, and what comes of it. */
+
+import type { OpenPolicy } from '../../protocol/ids.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly cachers: number;
+  readonly applications: number;
+  readonly directClients: number;
+  readonly files: number;
+  readonly blocksPerFile: number;
+  readonly pages: number;
+  readonly operations: number;
+  /** How many times links are broken, losing what is under way. */
+  readonly breaks: number;
+  readonly openPolicy: OpenPolicy;
+  /** How many faults there are, of nodes and of links (faults.ts). */
+  readonly faults: number;
+  /** How long an operation may wait for the cluster. */
+  readonly serverWaitMs: number;
+  /** How much faster or slower a node's clock may go, 0.1 for 10 %. */
+  readonly clockDrift: number;
+  /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
+  readonly links: 'rudp' | 'direct';
+  /** Over rudp: real encryption instead of checksums (slower). */
+  readonly encrypted: boolean;
+  /** Probabilities per datagram. */
+  readonly loss: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+  readonly corrupt: number;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** What is wrong; undefined if nothing is. */
+  readonly failure: string | undefined;
+  /** FNV-1a of every line of the trace: two runs with one hash did the same. */
+  readonly hash: string;
+  readonly events: number;
+  readonly operations: number;
+  readonly virtualMs: number;
+  readonly counters: Readonly<Record<string, number>>;
+}

@@ -83,6 +83,8 @@ export class Connection {
   readonly peer: Introduction;
   /** The endpoint has it in the line of those that may have something to send. */
   inLine = false;
+  /** The length of the packet that was built last. */
+  packetBytes = 0;
   state: ConnectionState;
   readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
@@ -262,6 +264,11 @@ export class Connection {
 
   /** Writes the next packet to `buffer`; answers its length, 0 if there is none to send now. */
   buildPacket(buffer: Uint8Array, now: Millis): number {
+    this.packetBytes = this.#buildPacket(buffer, now);
+    return this.packetBytes;
+  }
+
+  #buildPacket(buffer: Uint8Array, now: Millis): number {
     const { state } = this;
     if (state.tag === 'closing') {
       if (!state.answerPending) return 0;

@@ -14,6 +14,7 @@ import type { EndpointEvent, Transmit } from './endpoint_event.ts';
 import { Fifo } from './fifo.ts';
 import { MAX_DATAGRAM_BYTES, VERSION } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
+import { Schedule } from './schedule.ts';
 import { resolveOptions, type EndpointOptions, type ResolvedOptions } from './options.ts';
 import {
   connectionIdOf,
@@ -44,8 +45,7 @@ export class Endpoint {
   readonly #dials = new DialTable();
   readonly #events = new Fifo<EndpointEvent>();
   readonly #strangers = new Strangers(this.#events);
-  /** Connections that may have something to send, in turn. */
-  readonly #line = new Fifo<Connection>();
+  readonly #schedule = new Schedule();
   readonly #buffer = new Uint8Array(MAX_DATAGRAM_BYTES);
   readonly #sink: ConnectionSink;
   #nextHandle = 1;
@@ -98,7 +98,7 @@ export class Endpoint {
     const found = this.#table.byHandle.get(connection);
     if (found === undefined) throw this.#noConnection(connection);
     found.send(options.channel ?? 0, message);
-    this.#standInLine(found);
+    this.#schedule.standInLine(found);
   }
 
   #noConnection(handle: ConnectionHandle): RudpError {
@@ -117,7 +117,7 @@ export class Endpoint {
     const found = this.#table.byHandle.get(connection);
     if (found === undefined) return;
     found.close({ code, reason }, now);
-    this.#standInLine(found);
+    this.#schedule.standInLine(found);
   }
 
   /** Takes a datagram, whatever its bytes; they are the caller's again afterwards. */
@@ -225,6 +225,7 @@ export class Endpoint {
       now,
     );
     this.#table.add(connection);
+    this.#schedule.noteTimeout(connection);
     this.#table.rememberWelcome(connection, welcome);
     this.#stateless.welcome(from, welcome);
   }
@@ -251,7 +252,7 @@ export class Endpoint {
     if (dial.onlyHelloAt <= now) connection.sampleRtt(now - dial.onlyHelloAt, now);
     this.#table.add(connection);
     this.#connected(connection);
-    this.#standInLine(connection);
+    this.#schedule.standInLine(connection);
   }
 
   #handleRefuse(from: string, datagram: Uint8Array, id: ConnectionId): void {
@@ -285,7 +286,7 @@ export class Endpoint {
     for (const old of this.#table.olderLives(connection, this.options.supersede)) {
       const reason = `superseded by incarnation ${peer.incarnation} of ${peer.name}`;
       old.close({ code: CLOSE.superseded, reason }, this.#now);
-      this.#standInLine(old);
+      this.#schedule.standInLine(old);
     }
     this.#table.announce(connection);
     const who = { name: peer.name, incarnation: peer.incarnation };
@@ -325,13 +326,7 @@ export class Endpoint {
       this.#events.push({ type: 'drain', connection: connection.handle });
     }
     if (connection.state.tag === 'gone') this.#table.remove(connection);
-    else this.#standInLine(connection);
-  }
-
-  #standInLine(connection: Connection): void {
-    if (connection.inLine) return;
-    connection.inLine = true;
-    this.#line.push(connection);
+    else this.#schedule.standInLine(connection);
   }
 
   /** Does what is due. */
@@ -342,19 +337,19 @@ export class Endpoint {
       if (dial.retriesFollowed > 0) this.#strangers.tell(address, COOKIES_ALONE, now);
       this.#endDial(dial, { code: CLOSE.handshakeTimeout, reason: noAnswerFrom(dial) });
     }
+    if (!this.#schedule.takeDue(now)) return;
     for (const connection of [...this.#table.byLocalId.values()]) {
-      if (connection.nextTimeout() > now) continue;
-      connection.handleTimeout(now);
-      this.#afterInput(connection);
+      if (connection.nextTimeout() <= now) {
+        connection.handleTimeout(now);
+        this.#afterInput(connection);
+      }
+      this.#schedule.noteTimeout(connection);
     }
   }
 
-  /** When `handleTimeout` and `pollTransmit` are to be called next; undefined if never. */
+  /** When `handleTimeout` and `pollTransmit` are to be called next, or a little early; undefined if never. */
   nextTimeout(): Millis | undefined {
-    let next = this.#dials.nextTimeout();
-    for (const connection of this.#table.byLocalId.values()) {
-      next = Math.min(next, connection.nextTimeout());
-    }
+    const next = Math.min(this.#dials.nextTimeout(), this.#schedule.nextTimeout());
     return next === NEVER ? undefined : next;
   }
 
@@ -364,15 +359,9 @@ export class Endpoint {
     if (answer !== undefined) return answer;
     const hello = this.#dials.nextHello(now);
     if (hello !== undefined) return hello;
-    for (let connection = this.#line.shift(); connection; connection = this.#line.shift()) {
-      const length = connection.buildPacket(this.#buffer, now);
-      if (length > 0) {
-        this.#line.push(connection);
-        return { to: connection.address, bytes: this.#buffer.subarray(0, length) };
-      }
-      connection.inLine = false;
-    }
-    return undefined;
+    const connection = this.#schedule.buildPacket(this.#buffer, now);
+    if (connection === undefined) return undefined;
+    return { to: connection.address, bytes: this.#buffer.subarray(0, connection.packetBytes) };
   }
 
   /** The next event; taking a message gives the peer its credit back (but see `release`). */
@@ -388,7 +377,7 @@ export class Endpoint {
   release(connection: ConnectionHandle, bytes: number): void {
     const found = this.#table.byHandle.get(connection);
     found?.consume(bytes);
-    if (found?.creditDue) this.#standInLine(found);
+    if (found?.creditDue) this.#schedule.standInLine(found);
   }
 
   /** @throws RudpError 'closed' or 'not-connected'. */

@@ -135,13 +135,25 @@ export class SocketEndpoint<Event> {
   }
 
   readonly #flush = (): void => {
-    this.#flushPlanned = false;
     if (this.#closed) return;
     const now = this.now();
     if ((this.core.nextTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.core.handleTimeout(now);
     this.#drainEvents();
+    queueMicrotask(this.#afterPromises);
+  };
+
+  /** A tick that is asked for by a promise comes when no promise is left that could go on. */
+  readonly #afterPromises = (): void => {
+    process.nextTick(this.#transmit);
+  };
+
+  /** What the application has answered by now goes out in one packet with the acknowledgement. */
+  readonly #transmit = (): void => {
+    this.#flushPlanned = false;
+    if (this.#closed) return;
+    this.#drainEvents();
     if (this.#isClosed()) return;
-    this.#drainTransmits(now);
+    this.#drainTransmits(this.now());
     this.#armTimer();
   };
 

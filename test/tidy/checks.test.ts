@@ -123,7 +123,7 @@ describe('checkName', () => {
 
   it('takes names of ideas', () => {
     expect(checkName('rudp/ack_ranges.ts')).to.deep.equal([]);
-    expect(checkName('test/rudp/crc32c.test.ts')).to.deep.equal([]);
+    expect(checkName('test/protocol/crc32c.test.ts')).to.deep.equal([]);
     expect(checkName('docs/ARCHITECTURE.md')).to.deep.equal([]);
     expect(checkName('cli/commonplace.ts')).to.deep.equal([]);
   });

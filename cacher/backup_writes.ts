@@ -151,6 +151,7 @@ export const backupWrite = (
     if (whole) cached.bytes = bytes.slice();
     else cached.bytes.set(bytes, offset);
     cached.version = version;
+    cached.contentsTerm = term;
     cached.outcomes = message.outcomes;
     cached.lastUsedMs = cacher.now;
     cached.dirtySinceMs ??= cacher.now;

@@ -66,8 +66,13 @@ export interface CachedFile {
   outcomes: readonly Outcome[];
   /** The newest term that is known; nothing is acknowledged under an older one. */
   term: number;
-  /** The term of the role in which the contents are held, or were before they were frozen. */
+  /** The term of the role that this node has, or was last told of. */
   roleTerm: number;
+  /**
+   * The last term in whose pair of owner and backup this node was with these contents: every write that
+   * was acknowledged under it, or before it, is in them.
+   */
+  contentsTerm: number;
   /** As reserved backup: the disk has what the first write will build on. */
   onDisk: boolean;
   /** Data of an earlier transaction than this recovery is void. */
@@ -112,6 +117,7 @@ export const newCachedFile = (file: FileNumber): CachedFile => ({
   outcomes: [],
   term: 0,
   roleTerm: 0,
+  contentsTerm: 0,
   onDisk: false,
   fence: undefined,
   promotion: undefined,

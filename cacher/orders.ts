@@ -79,6 +79,7 @@ const freeze = (cacher: Cacher, cached: CachedFile, message: Message<'freeze'>):
     move(cached, message.backup ? 'freeze-as-backup' : 'freeze');
     cached.term = term;
     cached.roleTerm = term;
+    if (message.backup) cached.contentsTerm = term;
     cached.owner = message.backup ? newOwner : undefined;
     cached.backup = undefined;
     cached.backupVersion = undefined;
@@ -198,6 +199,7 @@ export const prepareBackup = (
   if (!outdated) move(cached, 'prepare-backup');
   cached.term = term;
   cached.roleTerm = term;
+  if (!outdated) cached.contentsTerm = term;
   cached.owner = owner;
   cached.onDisk = message.onDisk;
   cached.prepared = order;
@@ -236,6 +238,7 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
   assert(cached.bytes.length > 0, `file ${file}: granted without contents`);
   cached.term = term;
   cached.roleTerm = term;
+  cached.contentsTerm = term;
   cached.owner = undefined;
   cached.backup = message.backup;
   cached.backupVersion = message.backupHolds ? cached.version : undefined;

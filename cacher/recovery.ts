@@ -23,8 +23,8 @@ export const recover = (cacher: Cacher, cached: CachedFile, message: Message<'re
   if (cached.copy === 'invalid') releasePages(cacher, cached);
   const dirty = DIRTY.has(cached.copy);
   const kind = dirty ? 'dirty' : cached.copy === 'reserved' ? 'empty' : 'none';
-  const { roleTerm, version } = cached;
-  sendToServer(cacher, { type: 'recovered', order, file, kind, term: roleTerm, version });
+  const { contentsTerm, version } = cached;
+  sendToServer(cacher, { type: 'recovered', order, file, kind, term: contentsTerm, version });
 };
 
 /** This node is the owner now; the new backup gets everything before the file is served. */
@@ -39,6 +39,7 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
   move(cached, 'promote');
   cached.term = term;
   cached.roleTerm = term;
+  cached.contentsTerm = term;
   cached.owner = undefined;
   cached.backup = backup;
   cached.backupVersion = undefined;

@@ -36,7 +36,7 @@ const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
 
 const holdingsOf = (cacher: Cacher): Holding[] => {
   const holdings: Holding[] = [];
-  for (const { file, copy, roleTerm: term, version, onDisk } of cacher.files.values()) {
+  for (const { file, copy, contentsTerm: term, version, onDisk } of cacher.files.values()) {
     const kind = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
     if (kind !== undefined && holdings.length < HOLDINGS_LIMIT) {
       holdings.push({ file, kind, term, version });
@@ -113,7 +113,8 @@ const startAnew = (
     cached.promotion = undefined;
     cached.prepared = undefined;
     // Terms that were announced and never came into force may be used again by a new server.
-    cached.term = cached.copy === 'invalid' ? 0 : cached.roleTerm;
+    cached.roleTerm = cached.copy === 'invalid' ? 0 : cached.contentsTerm;
+    cached.term = cached.roleTerm;
     if (cached.copy === 'invalid' || (cached.copy === 'shared' && kept.has(cached.file))) continue;
     move(cached, 'registered-anew');
     const unwanted = !wanted.has(cached.file);

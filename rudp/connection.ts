@@ -3,33 +3,26 @@
  * packets and messages (docs/rudp.md, "States"). It does no I/O and reads no clock.
  */
 
-import { AckRanges } from './ack_ranges.ts';
-import { Channels } from './channels.ts';
-import { createCongestionController } from './congestion.ts';
-import type { ConnectionParts } from './connection_parts.ts';
-import { DeliveryRate } from './delivery_rate.ts';
+import {
+  createParts,
+  type ConnectionHandle,
+  type ConnectionParts,
+  type ConnectionSeed,
+} from './connection_parts.ts';
+import { statsOf } from './connection_stats.ts';
 import { RudpError, CLOSE, type CloseReason } from './errors.ts';
-import { chargeOf, ReceiveCredit, SendCredit } from './flow_control.ts';
+import { chargeOf } from './flow_control.ts';
 import { FRAME } from './frame_codec.ts';
 import { handleFrames, settleLost } from './frame_handler.ts';
 import type { Introduction } from './handshake_codec.ts';
-import { KeyUpdate } from './key_update.ts';
 import { MAX_CHANNEL } from './limits.ts';
-import { LossDetection } from './loss_detection.ts';
-import type { LossMeasure } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
-import { datagramBytesFor, type ResolvedOptions } from './options.ts';
-import { Pacer } from './pacer.ts';
+import type { ResolvedOptions } from './options.ts';
 import { buildClose, buildPacket } from './packet_builder.ts';
 import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
-import { PathMtu } from './path_mtu.ts';
-import type { PacketProtection } from './protection.ts';
-import { Reassembly } from './reassembly.ts';
-import { Redundancy } from './redundancy.ts';
-import { newCounters, type ConnectionStats } from './stats.ts';
+import type { ConnectionStats } from './stats.ts';
 
-/** The name of a connection at its endpoint; never used twice. */
-export type ConnectionHandle = number;
+export type { ConnectionHandle } from './connection_parts.ts';
 
 export type ConnectionState =
   /** Accepted, and the client has not yet shown that it got our welcome. */
@@ -52,17 +45,6 @@ export interface ConnectionSink {
   confirmed(connection: Connection): void;
   message(connection: Connection, channel: number, message: Uint8Array): void;
   closed(connection: Connection, by: CloseReason): void;
-}
-
-export interface ConnectionSeed {
-  readonly handle: ConnectionHandle;
-  readonly address: string;
-  readonly initiator: boolean;
-  readonly localId: ConnectionId;
-  readonly remoteId: ConnectionId;
-  readonly peer: Introduction;
-  readonly protection: PacketProtection;
-  readonly loss: LossMeasure;
 }
 
 /** How many probe timeouts a closed connection lingers to answer or ignore late packets. */
@@ -104,7 +86,9 @@ export class Connection {
     this.peer = seed.peer;
     this.#options = options;
     this.#sink = sink;
-    this.#parts = this.#createParts(seed, now);
+    this.#parts = createParts(seed, options, now, (channel, message) => {
+      sink.message(this, channel, message);
+    });
     this.#idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
     this.#lastHeardAt = now;
     this.#firstAskedAt = now;
@@ -114,45 +98,6 @@ export class Connection {
       : { tag: 'accepted', until: now + options.handshakeTimeoutMs };
     // The first packet tells the server that its welcome arrived.
     this.#parts.pingPending = seed.initiator;
-  }
-
-  #createParts(seed: ConnectionSeed, now: Millis): ConnectionParts {
-    const options = this.#options;
-    const { peer } = seed;
-    const sendCredit = new SendCredit(peer.connectionWindowBytes);
-    const receiveCredit = new ReceiveCredit(options.connectionWindowBytes);
-    const ours = datagramBytesFor(options, seed.address);
-    const mtu = new PathMtu(Math.min(ours, peer.maxDatagramBytes));
-    const limits = {
-      maxChannels: Math.min(options.maxChannels, peer.maxChannels),
-      maxMessageBytes: peer.maxMessageBytes,
-      sendBufferBytes: options.sendBufferBytes,
-      channelWindowBytes: peer.channelWindowBytes,
-    };
-    const counters = newCounters();
-    return {
-      remoteId: seed.remoteId,
-      protection: seed.protection,
-      keys: new KeyUpdate(seed.protection, options.keyUpdatePackets, options.keyUpdateMs, now),
-      loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
-      acks: new AckRanges(options.maxAckDelayMs, options.maxAckRanges),
-      channels: new Channels(limits, sendCredit),
-      reassembly: new Reassembly(options, receiveCredit, (channel, message) => {
-        counters.messagesReceived += 1;
-        this.#sink.message(this, channel, message);
-      }),
-      sendCredit,
-      receiveCredit,
-      mtu,
-      congestion: createCongestionController(options.congestion, mtu.currentBytes),
-      pacer: new Pacer(),
-      rate: new DeliveryRate(),
-      redundancy: new Redundancy(options.redundancyShare, seed.loss),
-      counters,
-      pingPending: false,
-      probesPending: 0,
-      paceUntil: NEVER,
-    };
   }
 
   /** Queues a message, which belongs to the connection from here on. Errors as `Endpoint.send`. */
@@ -355,30 +300,6 @@ export class Connection {
   }
 
   stats(): ConnectionStats {
-    const { loss, congestion, channels, mtu, counters, redundancy } = this.#parts;
-    const { reassembly, receiveCredit } = this.#parts;
-    return {
-      ...counters,
-      latestRtt: loss.rtt.latestRtt,
-      smoothedRtt: loss.rtt.smoothedRtt,
-      rttvar: loss.rtt.rttvar,
-      minRtt: loss.rtt.minRtt,
-      ptoCount: loss.ptoCount,
-      congestionWindow: congestion.windowBytes,
-      ssthresh: congestion.ssthreshBytes,
-      bytesInFlight: loss.bytesInFlight,
-      bufferedBytes: channels.bufferedBytes,
-      activeChannels: channels.activeChannels,
-      packetsLost: loss.packetsLost,
-      lossRate: redundancy.loss.rate,
-      copiedBytes: redundancy.copiedBytes,
-      copiesUsed: redundancy.copiesUsed,
-      spuriousLosses: loss.reordering.spuriousLosses,
-      retransmittedBytes: channels.retransmittedBytes,
-      datagramBytes: mtu.currentBytes,
-      mtuBlackHoles: mtu.blackHoles,
-      incompleteMessages: reassembly.incompleteMessages,
-      receiveHeldBytes: receiveCredit.heldBytes,
-    };
+    return statsOf(this.#parts);
   }
 }

@@ -1,20 +1,38 @@
 /** The parts of an established connection, as packet building and frame handling share them. */
 
-import type { AckRanges } from './ack_ranges.ts';
-import type { Channels } from './channels.ts';
-import type { CongestionController } from './congestion.ts';
-import type { DeliveryRate } from './delivery_rate.ts';
-import type { ReceiveCredit, SendCredit } from './flow_control.ts';
-import type { KeyUpdate } from './key_update.ts';
-import type { LossDetection } from './loss_detection.ts';
-import type { Millis } from './millis.ts';
-import type { Pacer } from './pacer.ts';
+import { AckRanges } from './ack_ranges.ts';
+import { Channels } from './channels.ts';
+import { createCongestionController, type CongestionController } from './congestion.ts';
+import { DeliveryRate } from './delivery_rate.ts';
+import { ReceiveCredit, SendCredit } from './flow_control.ts';
+import type { Introduction } from './handshake_codec.ts';
+import { KeyUpdate } from './key_update.ts';
+import { LossDetection } from './loss_detection.ts';
+import type { LossMeasure } from './loss_measure.ts';
+import { NEVER, type Millis } from './millis.ts';
+import { datagramBytesFor, type ResolvedOptions } from './options.ts';
+import { Pacer } from './pacer.ts';
 import type { ConnectionId } from './packet_codec.ts';
-import type { PathMtu } from './path_mtu.ts';
+import { PathMtu } from './path_mtu.ts';
 import type { PacketProtection } from './protection.ts';
-import type { Reassembly } from './reassembly.ts';
-import type { Redundancy } from './redundancy.ts';
-import type { Counters } from './stats.ts';
+import { Reassembly } from './reassembly.ts';
+import { Redundancy } from './redundancy.ts';
+import { newCounters, type Counters } from './stats.ts';
+
+/** The name of a connection at its endpoint; never used twice. */
+export type ConnectionHandle = number;
+
+/** What a handshake leaves: all that a connection begins with. */
+export interface ConnectionSeed {
+  readonly handle: ConnectionHandle;
+  readonly address: string;
+  readonly initiator: boolean;
+  readonly localId: ConnectionId;
+  readonly remoteId: ConnectionId;
+  readonly peer: Introduction;
+  readonly protection: PacketProtection;
+  readonly loss: LossMeasure;
+}
 
 export interface ConnectionParts {
   readonly remoteId: ConnectionId;
@@ -39,3 +57,47 @@ export interface ConnectionParts {
   /** When the pacer lets the next packet go; `NEVER` while it holds nothing back. */
   paceUntil: Millis;
 }
+
+/** @param deliver takes each message that is complete and whose turn has come. */
+export const createParts = (
+  seed: ConnectionSeed,
+  options: ResolvedOptions,
+  now: Millis,
+  deliver: (channel: number, message: Uint8Array) => void,
+): ConnectionParts => {
+  const { peer } = seed;
+  const sendCredit = new SendCredit(peer.connectionWindowBytes);
+  const receiveCredit = new ReceiveCredit(options.connectionWindowBytes);
+  const ours = datagramBytesFor(options, seed.address);
+  const mtu = new PathMtu(Math.min(ours, peer.maxDatagramBytes));
+  const limits = {
+    maxChannels: Math.min(options.maxChannels, peer.maxChannels),
+    maxMessageBytes: peer.maxMessageBytes,
+    sendBufferBytes: options.sendBufferBytes,
+    channelWindowBytes: peer.channelWindowBytes,
+  };
+  const counters = newCounters();
+  return {
+    remoteId: seed.remoteId,
+    protection: seed.protection,
+    keys: new KeyUpdate(seed.protection, options.keyUpdatePackets, options.keyUpdateMs, now),
+    loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
+    acks: new AckRanges(options.maxAckDelayMs, options.maxAckRanges),
+    channels: new Channels(limits, sendCredit),
+    reassembly: new Reassembly(options, receiveCredit, (channel, message) => {
+      counters.messagesReceived += 1;
+      deliver(channel, message);
+    }),
+    sendCredit,
+    receiveCredit,
+    mtu,
+    congestion: createCongestionController(options.congestion, mtu.currentBytes),
+    pacer: new Pacer(),
+    rate: new DeliveryRate(),
+    redundancy: new Redundancy(options.redundancyShare, seed.loss),
+    counters,
+    pingPending: false,
+    probesPending: 0,
+    paceUntil: NEVER,
+  };
+};

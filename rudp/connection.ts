@@ -20,6 +20,7 @@ import { NEVER, type Millis } from './millis.ts';
 import type { ResolvedOptions } from './options.ts';
 import { buildClose, buildPacket } from './packet_builder.ts';
 import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
+import type { SendOptions } from './send_options.ts';
 import type { ConnectionStats } from './stats.ts';
 
 export type { ConnectionHandle } from './connection_parts.ts';
@@ -101,7 +102,8 @@ export class Connection {
   }
 
   /** Queues a message, which belongs to the connection from here on. Errors as `Endpoint.send`. */
-  send(channel: number, message: Uint8Array): void {
+  send(message: Uint8Array, options: SendOptions): void {
+    const { channel = 0 } = options;
     if (!Number.isInteger(channel) || channel < 0 || channel > MAX_CHANNEL) {
       throw new RudpError('invalid', `channel ${channel}; channels are 0 to ${MAX_CHANNEL}`);
     }
@@ -111,7 +113,7 @@ export class Connection {
     if (this.state.tag !== 'established') {
       throw new RudpError('closed', `connection ${this.handle} is closed`);
     }
-    this.#parts.channels.send(channel, message);
+    this.#parts.channels.send(channel, message, options);
     this.#parts.counters.messagesSent += 1;
   }
 

@@ -25,6 +25,7 @@ import {
   type ConnectionId,
   type Hello,
 } from './packet_codec.ts';
+import type { SendOptions } from './send_options.ts';
 import { StatelessAnswers } from './stateless.ts';
 import { Strangers } from './strangers.ts';
 import type { ConnectionStats, EndpointCounters } from './stats.ts';
@@ -83,21 +84,20 @@ export class Endpoint {
   }
 
   /**
-   * Queues a message on a channel (0 to 2^32 − 1, default 0). The bytes belong to the endpoint
-   * from here on: they are sent, and sent again, from where they lie, so the caller must not change
-   * them. Messages of one channel arrive in the order of the calls.
+   * Queues a message. The bytes belong to the endpoint from here on: they are sent, and sent again,
+   * from where they lie, so the caller must not change them.
    * @throws RudpError 'buffer-full' (a `drain` event follows), 'too-large', 'not-connected',
    *   'invalid', or 'closed', which can come before the `closed` event has been read.
    */
   send(
     connection: ConnectionHandle,
     message: Uint8Array,
-    options: { readonly channel?: number },
+    options: SendOptions,
     _now: Millis,
   ): void {
     const found = this.#table.byHandle.get(connection);
     if (found === undefined) throw this.#noConnection(connection);
-    found.send(options.channel ?? 0, message);
+    found.send(message, options);
     this.#schedule.standInLine(found);
   }
 

@@ -12,11 +12,22 @@ export const FRAME = {
   ack: 0x02,
   maxData: 0x03,
   close: 0x04,
-  /** A whole message. */
+  /** A whole message; with the bits of `MESSAGE_BITS` also something else of a message. */
   message: 0x08,
-  /** A piece of a message. */
-  fragment: 0x09,
 } as const;
+
+/** Bits in the type of a frame of a message. */
+export const MESSAGE_BITS = {
+  /** A piece of it. */
+  fragment: 0x01,
+  /** It is in no order with others, and names no predecessor. */
+  unordered: 0x02,
+} as const;
+const ALL_MESSAGE_BITS = MESSAGE_BITS.fragment | MESSAGE_BITS.unordered;
+
+/** True for the types of frames that `readMessageFrame` reads. */
+export const isMessageFrame = (type: number): boolean =>
+  (type & ~ALL_MESSAGE_BITS) === FRAME.message;
 
 const MICROS_PER_MS = 1000;
 
@@ -78,12 +89,22 @@ export const readAck = (reader: ByteReader, into: AckFrame): boolean => {
   return true;
 };
 
-/** A parsed MESSAGE or FRAGMENT frame; one object is filled again and again. */
-export interface MessageFrame {
+/** What all frames of one message say of it. */
+export interface MessageHeader {
   /** The number of the message on its connection, from 1 in the order of first sending. */
-  id: number;
-  channel: number;
+  readonly id: number;
+  readonly channelNumber: number;
+  readonly ordered: boolean;
   /** The message of this channel that must be delivered before, 0 if that is known to be done. */
+  readonly predecessor: number;
+  readonly totalBytes: number;
+}
+
+/** A parsed frame of a message; one object is filled again and again. */
+export interface MessageFrame extends MessageHeader {
+  id: number;
+  channelNumber: number;
+  ordered: boolean;
   predecessor: number;
   totalBytes: number;
   offset: number;
@@ -92,17 +113,27 @@ export interface MessageFrame {
   payloadAt: number;
 }
 
+export const blankMessageFrame = (): MessageFrame => ({
+  id: 0,
+  channelNumber: 0,
+  ordered: true,
+  predecessor: 0,
+  totalBytes: 0,
+  offset: 0,
+  length: 0,
+  payloadAt: 0,
+});
+
 /**
- * Reads either frame after its type byte, and steps over the payload; false if it is malformed.
+ * Reads a frame for which `isMessageFrame` holds, after its type byte, and steps over the payload;
+ * false if it is malformed.
  */
-export const readMessageFrame = (
-  reader: ByteReader,
-  whole: boolean,
-  into: MessageFrame,
-): boolean => {
+export const readMessageFrame = (reader: ByteReader, type: number, into: MessageFrame): boolean => {
+  const whole = (type & MESSAGE_BITS.fragment) === 0;
+  into.ordered = (type & MESSAGE_BITS.unordered) === 0;
   into.id = reader.varint();
-  into.channel = reader.varint();
-  const distance = reader.varint();
+  into.channelNumber = reader.varint();
+  const distance = into.ordered ? reader.varint() : 0;
   into.predecessor = distance === 0 ? 0 : into.id - distance;
   into.totalBytes = reader.varint();
   into.offset = whole ? 0 : reader.varint();
@@ -114,39 +145,35 @@ export const readMessageFrame = (
     into.id > 0 &&
     into.predecessor >= 0 &&
     !(distance > 0 && into.predecessor === 0) &&
-    into.channel <= MAX_CHANNEL &&
+    into.channelNumber <= MAX_CHANNEL &&
     into.offset + into.length <= into.totalBytes &&
     (whole || into.length > 0)
   );
 };
 
-/** The bytes of either header, without those of offset and length, which only fragments have. */
-export const messageHeaderBytes = (
-  id: number,
-  channel: number,
-  predecessor: number,
-  totalBytes: number,
-): number =>
+const distanceOf = ({ id, predecessor }: MessageHeader): number =>
+  predecessor === 0 ? 0 : id - predecessor;
+
+/** The bytes of the header, without those of offset and length, which only fragments have. */
+export const messageHeaderBytes = (message: MessageHeader): number =>
   1 +
-  varintBytes(id) +
-  varintBytes(channel) +
-  varintBytes(predecessor === 0 ? 0 : id - predecessor) +
-  varintBytes(totalBytes);
+  varintBytes(message.id) +
+  varintBytes(message.channelNumber) +
+  (message.ordered ? varintBytes(distanceOf(message)) : 0) +
+  varintBytes(message.totalBytes);
 
 /** Writes a header of `messageHeaderBytes`; offset and length of a fragment are to follow. */
 export const writeMessageHeader = (
   buffer: Uint8Array,
   at: number,
-  type: number,
-  message: { readonly id: number; readonly predecessor: number },
-  channel: number,
-  totalBytes: number,
+  message: MessageHeader,
+  bits: number,
 ): number => {
-  buffer[at] = type;
-  let offset = writeVarint(buffer, at + 1, message.id);
-  offset = writeVarint(buffer, offset, channel);
-  const distance = message.predecessor === 0 ? 0 : message.id - message.predecessor;
-  offset = writeVarint(buffer, offset, distance);
+  const { id, channelNumber, ordered, totalBytes } = message;
+  buffer[at] = FRAME.message | bits | (ordered ? 0 : MESSAGE_BITS.unordered);
+  let offset = writeVarint(buffer, at + 1, id);
+  offset = writeVarint(buffer, offset, channelNumber);
+  if (ordered) offset = writeVarint(buffer, offset, distanceOf(message));
   return writeVarint(buffer, offset, totalBytes);
 };
 

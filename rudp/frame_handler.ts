@@ -4,12 +4,13 @@ import { ByteReader } from './byte_reader.ts';
 import type { ConnectionParts } from './connection_parts.ts';
 import { CLOSE, type CloseReason } from './errors.ts';
 import {
+  blankMessageFrame,
   FRAME,
+  isMessageFrame,
   readAck,
   readClose,
   readMessageFrame,
   type AckFrame,
-  type MessageFrame,
 } from './frame_codec.ts';
 import type { Millis } from './millis.ts';
 import type { SentPacket } from './sent_packets.ts';
@@ -33,15 +34,7 @@ const malformed = (what: string): FramesOutcome =>
 /** Scratch objects: nothing in them outlives one frame. */
 const reader = new ByteReader(new Uint8Array(0));
 const ackFrame: AckFrame = { ackDelayMs: 0, bounds: [] };
-const messageFrame: MessageFrame = {
-  id: 0,
-  channel: 0,
-  predecessor: 0,
-  totalBytes: 0,
-  offset: 0,
-  length: 0,
-  payloadAt: 0,
-};
+const messageFrame = blankMessageFrame();
 
 /** Handles all frames of `payload` in order, up to the first that ends the connection. */
 export const handleFrames = (
@@ -77,18 +70,15 @@ export const handleFrames = (
         const by = readClose(reader);
         return by === undefined ? malformed('close') : { tag: 'closed', by };
       }
-      case FRAME.message:
-      case FRAME.fragment: {
+      default: {
         ackEliciting = true;
-        if (!readMessageFrame(reader, type === FRAME.message, messageFrame)) {
-          return malformed('message');
+        if (!isMessageFrame(type)) {
+          return violation(CLOSE.protocolViolation, `frame of unknown type ${type}`);
         }
+        if (!readMessageFrame(reader, type, messageFrame)) return malformed('message');
         const broken = parts.reassembly.handle(messageFrame, payload);
         if (broken !== undefined) return violation(broken, 'message beyond what was allowed');
-        break;
       }
-      default:
-        return violation(CLOSE.protocolViolation, `frame of unknown type ${type}`);
     }
   }
   return ackEliciting ? ELICITING : NOT_ELICITING;

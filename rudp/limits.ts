@@ -36,6 +36,12 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  */
 export const MESSAGE_OVERHEAD_BYTES = 64;
 
+/** Urgent messages may exceed the send buffer by this part of it. */
+export const URGENT_RESERVE_FRACTION = 1 / 16;
+
+/** Full packets in a row in which something less urgent may have to stand back. */
+export const MAX_OVERTAKING_PACKETS = 16;
+
 /** Ranges of received packet numbers that are remembered by default; the oldest is forgotten first. */
 export const MAX_ACK_RANGES = 256;
 

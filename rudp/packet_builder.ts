@@ -104,7 +104,7 @@ const writeEliciting = (
   const data = at;
   at = parts.channels.write(buffer, at, limit, packet);
   if (at > data) parts.redundancy.note(packet, parts.loss.rtt);
-  else at = parts.redundancy.write(parts.channels, buffer, at, limit, packet);
+  else at = parts.redundancy.write(buffer, at, limit, packet);
   if (parts.probesPending === 0) return at;
   parts.probesPending -= 1;
   parts.counters.probes += 1;

@@ -13,6 +13,7 @@ import { RangeSet } from './range_set.ts';
 interface IncomingMessage {
   readonly id: number;
   readonly channel: number;
+  readonly ordered: boolean;
   readonly predecessor: number;
   readonly bytes: Uint8Array;
   readonly present: RangeSet;
@@ -76,13 +77,14 @@ export class Reassembly {
     if (!this.#credit.charge(chargeOf(frame.totalBytes))) return CLOSE.flowControl;
     if (frame.length === frame.totalBytes && this.#isDelivered(frame.predecessor)) {
       const end = frame.payloadAt + frame.length;
-      this.#deliverInOrder(frame.id, frame.channel, copyOf(bytes, frame.payloadAt, end));
+      this.#deliverInOrder(frame.id, frame.channelNumber, copyOf(bytes, frame.payloadAt, end));
       return undefined;
     }
-    if (!this.#hold(frame)) return CLOSE.flowControl;
+    if (frame.ordered && !this.#hold(frame)) return CLOSE.flowControl;
     const message: IncomingMessage = {
       id: frame.id,
-      channel: frame.channel,
+      channel: frame.channelNumber,
+      ordered: frame.ordered,
       predecessor: frame.predecessor,
       bytes: new Uint8Array(frame.totalBytes),
       present: new RangeSet(),
@@ -104,7 +106,8 @@ export class Reassembly {
   ): Violation | undefined {
     const same =
       frame.totalBytes === message.bytes.length &&
-      frame.channel === message.channel &&
+      frame.ordered === message.ordered &&
+      frame.channelNumber === message.channel &&
       frame.predecessor === message.predecessor;
     if (!same) return CLOSE.protocolViolation;
     const { offset, length, payloadAt } = frame;
@@ -148,10 +151,10 @@ export class Reassembly {
   /** Counts an incomplete message on its channel; false if the peer may not have it there. */
   #hold(frame: MessageFrame): boolean {
     const charge = chargeOf(frame.totalBytes);
-    const held = this.#held.get(frame.channel);
+    const held = this.#held.get(frame.channelNumber);
     if (held === undefined) {
       if (this.#held.size >= this.#limits.maxChannels) return false;
-      this.#held.set(frame.channel, { messages: 1, bytes: charge });
+      this.#held.set(frame.channelNumber, { messages: 1, bytes: charge });
       return true;
     }
     if (held.bytes + charge > this.#limits.channelWindowBytes) return false;
@@ -162,7 +165,7 @@ export class Reassembly {
 
   #release(message: IncomingMessage): void {
     this.#incoming.delete(message.id);
-    const held = this.#held.get(message.channel);
+    const held = message.ordered ? this.#held.get(message.channel) : undefined;
     if (held === undefined) return;
     held.messages -= 1;
     held.bytes -= chargeOf(message.bytes.length);

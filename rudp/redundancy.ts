@@ -5,7 +5,6 @@
  * none, so that a link that loses because it is full is not filled further.
  */
 
-import type { Channels, OutgoingMessage } from './channels.ts';
 import { Fifo } from './fifo.ts';
 import {
   MAX_COPIES,
@@ -15,6 +14,8 @@ import {
 } from './limits.ts';
 import type { LossMeasure } from './loss_measure.ts';
 import type { Millis } from './millis.ts';
+import { writeCopy } from './message_writer.ts';
+import type { OutgoingMessage } from './outgoing_message.ts';
 import type { RttEstimator } from './rtt.ts';
 import type { SentPacket } from './sent_packets.ts';
 
@@ -106,19 +107,13 @@ export class Redundancy {
   }
 
   /** Writes one copy each of as many waiting pieces as fit; answers the offset after them. */
-  write(
-    channels: Channels,
-    buffer: Uint8Array,
-    start: number,
-    limit: number,
-    packet: SentPacket,
-  ): number {
+  write(buffer: Uint8Array, start: number, limit: number, packet: SentPacket): number {
     let at = start;
     for (let count = this.#waiting.length; count > 0; count -= 1) {
       const copy = this.#waiting.shift();
       if (copy === undefined || copy.message.done) continue;
       const { message, offset, length } = copy;
-      const end = channels.writeCopy(buffer, at, limit, message, offset, length, packet);
+      const end = writeCopy(buffer, at, limit, message, offset, length, packet);
       if (end === at) {
         // What does not even fit into a packet of its own was cut for larger datagrams: give it up.
         if (at === start) continue;

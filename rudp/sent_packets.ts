@@ -1,8 +1,8 @@
 /** The packets in flight, in the order of their numbers, and the pool their records come from. */
 
-import type { OutgoingMessage } from './channels.ts';
 import { Fifo } from './fifo.ts';
 import type { Millis } from './millis.ts';
+import type { OutgoingMessage } from './outgoing_message.ts';
 
 /** What must be known of a packet that asks for an acknowledgement until it has one or is lost. */
 export interface SentPacket {

@@ -34,7 +34,7 @@ const write = (channels: Channels, limit = 1200): Written => {
   const packet = new SentPackets().blank();
   const bytes = channels.write(buffer, 13, limit, packet) - 13;
   const pieces = packet.messages.map((message, index) => ({
-    channel: message.channel.number,
+    channel: message.channelNumber,
     id: message.id,
     predecessor: message.predecessor,
     offset: packet.offsets[index] ?? -1,
@@ -262,5 +262,31 @@ describe('channels', () => {
         channels.send(4, new Uint8Array(10));
       }),
     ).to.equal('none');
+  });
+
+  it('send unordered messages on no channel, in turns with all others', () => {
+    const channels = create();
+    channels.send(1, new Uint8Array(3000), { ordered: false });
+    channels.send(1, new Uint8Array(10));
+    channels.send(1, new Uint8Array(10), { ordered: false });
+    channels.send(1, new Uint8Array(10));
+    expect(channels.activeChannels).to.equal(1);
+    const written = [write(channels), write(channels), write(channels)];
+    const pieces = written.flatMap((each) => each.pieces);
+    expect(pieces.map(({ id }) => id)).to.eql([1, 2, 3, 1, 4, 1]);
+    expect(pieces.map(({ predecessor }) => predecessor)).to.eql([0, 0, 0, 0, 2, 0]);
+    for (const { packet } of written) channels.onAcked(packet);
+    expect(channels).to.include({ activeChannels: 0, bufferedBytes: 0, hasData: false });
+  });
+
+  it('hold back no unordered message for the window of its channel', () => {
+    const channels = create();
+    channels.send(1, new Uint8Array(10_000));
+    channels.send(1, new Uint8Array(10));
+    for (let count = 0; count < 3; count += 1) {
+      channels.send(1, new Uint8Array(9_000), { ordered: false });
+    }
+    expect(write(channels, 60_000).pieces.map(({ id }) => id)).to.eql([1, 2, 3, 4]);
+    expect(write(channels, 60_000).bytes).to.equal(0);
   });
 });

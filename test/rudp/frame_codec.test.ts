@@ -2,8 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { ByteReader } from '../../rudp/byte_reader.ts';
 import {
+  blankMessageFrame,
   cutReason,
   FRAME,
+  isMessageFrame,
+  MESSAGE_BITS,
   messageHeaderBytes,
   readAck,
   readClose,
@@ -18,25 +21,17 @@ import { MAX_CHANNEL, MAX_REASON_BYTES } from '../../rudp/limits.ts';
 import { RangeSet } from '../../rudp/range_set.ts';
 import { writeVarint } from '../../rudp/varint.ts';
 
-const newMessageFrame = (): MessageFrame => ({
-  id: 0,
-  channel: 0,
-  predecessor: 0,
-  totalBytes: 0,
-  offset: 0,
-  length: 0,
-  payloadAt: 0,
-});
-
-const readMessage = (bytes: Uint8Array, whole: boolean): MessageFrame | undefined => {
-  const frame = newMessageFrame();
-  return readMessageFrame(new ByteReader(bytes, 1), whole, frame) ? frame : undefined;
+const readMessage = (bytes: Uint8Array): MessageFrame | undefined => {
+  const frame = blankMessageFrame();
+  const type = bytes[0] ?? 0;
+  if (!isMessageFrame(type)) return undefined;
+  return readMessageFrame(new ByteReader(bytes, 1), type, frame) ? frame : undefined;
 };
 
 /** A fragment from plain numbers, valid or not. */
 const fragment = (numbers: readonly number[], payload: number): Uint8Array => {
   const bytes = new Uint8Array(100);
-  bytes[0] = FRAME.fragment;
+  bytes[0] = FRAME.message | MESSAGE_BITS.fragment;
   let at = 1;
   for (const number of numbers) at = writeVarint(bytes, at, number);
   return bytes.subarray(0, at + payload);
@@ -92,27 +87,24 @@ describe('message frames', () => {
         fc.integer({ min: 1, max: 2 ** 45 }),
         fc.nat(MAX_CHANNEL),
         fc.nat(1000),
+        fc.boolean(),
         fc.uint8Array({ maxLength: 300 }),
-        (id, channel, distance, payload) => {
-          const predecessor = distance > 0 && distance < id ? id - distance : 0;
+        (id, channelNumber, distance, ordered, payload) => {
+          const follows = ordered && distance > 0 && distance < id;
+          const predecessor = follows ? id - distance : 0;
           const bytes = new Uint8Array(400);
-          const message = { id, predecessor };
-          const at = writeMessageHeader(bytes, 0, FRAME.message, message, channel, payload.length);
-          expect(at).to.equal(messageHeaderBytes(id, channel, predecessor, payload.length));
+          const message = { id, channelNumber, ordered, predecessor, totalBytes: payload.length };
+          const at = writeMessageHeader(bytes, 0, message, 0);
+          expect(at).to.equal(messageHeaderBytes(message));
           bytes.set(payload, at);
-          expect(readMessage(bytes.subarray(0, at + payload.length), true)).to.eql({
-            id,
-            channel,
-            predecessor,
-            totalBytes: payload.length,
+          expect(readMessage(bytes.subarray(0, at + payload.length))).to.eql({
+            ...message,
             offset: 0,
             length: payload.length,
             payloadAt: at,
           });
           if (payload.length > 0) {
-            expect(readMessage(bytes.subarray(0, at + payload.length - 1), true)).to.equal(
-              undefined,
-            );
+            expect(readMessage(bytes.subarray(0, at + payload.length - 1))).to.equal(undefined);
           }
         },
       ),
@@ -121,14 +113,14 @@ describe('message frames', () => {
 
   it('are malformed if a piece lies outside its message, is empty, or follows itself', () => {
     // id, channel, distance to the predecessor, total, offset, length
-    expect(readMessage(fragment([7, 1, 2, 10, 6, 4], 4), false)).to.include({ predecessor: 5 });
-    expect(readMessage(fragment([7, 1, 2, 10, 7, 4], 4), false)).to.equal(undefined);
-    expect(readMessage(fragment([7, 1, 2, 10, 6, 0], 0), false)).to.equal(undefined);
-    expect(readMessage(fragment([0, 1, 0, 10, 6, 4], 4), false)).to.equal(undefined);
-    expect(readMessage(fragment([7, 1, 7, 10, 6, 4], 4), false)).to.equal(undefined);
-    expect(readMessage(fragment([7, 1, 8, 10, 6, 4], 4), false)).to.equal(undefined);
-    expect(readMessage(fragment([7, MAX_CHANNEL, 2, 10, 6, 4], 4), false)).to.not.equal(undefined);
-    expect(readMessage(fragment([7, MAX_CHANNEL + 1, 2, 10, 6, 4], 4), false)).to.equal(undefined);
+    expect(readMessage(fragment([7, 1, 2, 10, 6, 4], 4))).to.include({ predecessor: 5 });
+    expect(readMessage(fragment([7, 1, 2, 10, 7, 4], 4))).to.equal(undefined);
+    expect(readMessage(fragment([7, 1, 2, 10, 6, 0], 0))).to.equal(undefined);
+    expect(readMessage(fragment([0, 1, 0, 10, 6, 4], 4))).to.equal(undefined);
+    expect(readMessage(fragment([7, 1, 7, 10, 6, 4], 4))).to.equal(undefined);
+    expect(readMessage(fragment([7, 1, 8, 10, 6, 4], 4))).to.equal(undefined);
+    expect(readMessage(fragment([7, MAX_CHANNEL, 2, 10, 6, 4], 4))).to.not.equal(undefined);
+    expect(readMessage(fragment([7, MAX_CHANNEL + 1, 2, 10, 6, 4], 4))).to.equal(undefined);
   });
 });
 

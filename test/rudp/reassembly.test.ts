@@ -8,6 +8,7 @@ import { Reassembly, type ReassemblyLimits } from '../../rudp/reassembly.ts';
 interface Piece {
   readonly id: number;
   readonly channel?: number;
+  readonly ordered?: boolean;
   readonly predecessor?: number;
   readonly total: number;
   readonly offset?: number;
@@ -45,14 +46,15 @@ class Receiver {
   }
 
   take(piece: Piece): number | undefined {
-    const { id, channel = 0, predecessor = 0, total, offset = 0 } = piece;
+    const { id, channel = 0, ordered = true, predecessor = 0, total, offset = 0 } = piece;
     const length = piece.length ?? total - offset;
     const payloadAt = 3;
     const bytes = new Uint8Array(payloadAt + length);
     for (let at = 0; at < length; at += 1) bytes[payloadAt + at] = byteOf(id, offset + at);
     const frame: MessageFrame = {
       id,
-      channel,
+      channelNumber: channel,
+      ordered,
       predecessor,
       totalBytes: total,
       offset,
@@ -98,6 +100,20 @@ describe('reassembly', () => {
     receiver.take({ id: 1, channel: 1, total: 10 });
     expect(receiver.delivered).to.eql([name(2, 4), name(1, 1), name(1, 2), name(1, 3)]);
     expect(receiver.reassembly).to.include({ incompleteMessages: 0, heldChannels: 0 });
+  });
+
+  it('delivers an unordered message once it is whole, and holds no channel for it', () => {
+    const receiver = new Receiver(1e6, { channelWindowBytes: 100, maxChannels: 1 });
+    receiver.take({ id: 2, channel: 1, predecessor: 1, total: 10 });
+    for (let id = 3; id <= 6; id += 1) {
+      const piece = { id, channel: 1, ordered: false, total: 500, length: 250 };
+      expect(receiver.take(piece)).to.equal(undefined);
+    }
+    expect(receiver.reassembly).to.include({ incompleteMessages: 5, heldChannels: 1 });
+    receiver.take({ id: 4, channel: 1, ordered: false, total: 500, offset: 250 });
+    receiver.take({ id: 4, channel: 1, ordered: false, total: 500, offset: 250 });
+    expect(receiver.delivered).to.eql([name(1, 4)]);
+    expect(receiver.take({ id: 5, channel: 1, total: 500 })).to.equal(CLOSE.protocolViolation);
   });
 
   it('delivers empty messages in their order', () => {

@@ -50,7 +50,7 @@ class Sender {
     const packets: number[][] = [];
     while (this.redundancy.isDue(WINDOW, RTT, now)) {
       const packet = this.#records.blank();
-      this.redundancy.write(this.channels, this.#buffer, 0, limit, packet);
+      this.redundancy.write(this.#buffer, 0, limit, packet);
       packets.push([...packet.lengths]);
     }
     return packets;

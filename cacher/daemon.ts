@@ -27,6 +27,8 @@ export interface CacherConfig {
   readonly pages: number;
   readonly writebackIntervalMs: number;
   readonly security: Security;
+  /** A folder for qlog files; none are written without it. */
+  readonly qlogDir?: string | undefined;
   readonly serverWaitMs: number;
   readonly log: Logger;
 }
@@ -132,6 +134,10 @@ class Daemon implements CacherDaemon {
         },
         onError: (error) => {
           this.#end(error);
+        },
+        qlogDir: this.#config.qlogDir,
+        onQlogError: (error) => {
+          this.#config.log.warn(error.message);
         },
       });
     } catch (error) {

@@ -17,6 +17,7 @@ const NAMES = [
   'pages',
   'serverWait',
   'writebackInterval',
+  'qlog',
   'logLevel',
 ] as const;
 
@@ -50,6 +51,7 @@ export const cacherCommand = (): Command => {
       writebackIntervalMs: options.writebackInterval,
       serverWaitMs: options.serverWait,
       security,
+      qlogDir: options.qlog,
       log,
     });
     announceReady();

@@ -95,6 +95,14 @@ export const OPTIONS = {
     right: `a path of at most ${value.SOCKET_PATH_BYTES_LIMIT} bytes`,
     env: 'COOPFS_SOCKET',
   },
+  qlog: {
+    flags: '--qlog <dir>',
+    about:
+      'a folder for a qlog file of every connection, which qvis shows; for looking into trouble',
+    value: value.filePath,
+    right: 'the path of a folder',
+    env: 'COOPFS_QLOG',
+  },
   pages: {
     flags: '--pages <n>',
     about: 'memory of a cacher, in pages of one block',

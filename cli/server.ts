@@ -19,6 +19,7 @@ const NAMES = [
   'heartbeat',
   'lease',
   'margin',
+  'qlog',
   'logLevel',
 ] as const;
 
@@ -52,6 +53,7 @@ export const serverCommand = (): Command => {
       marginMs: options.margin,
       cachePages: options.serverPages,
       security,
+      qlogDir: options.qlog,
       log,
     });
     announceReady();

@@ -26,6 +26,8 @@ export interface FileServerConfig {
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
   readonly security: Security;
+  /** A folder for qlog files; none are written without it. */
+  readonly qlogDir?: string | undefined;
   readonly log: Logger;
 }
 
@@ -93,6 +95,10 @@ class Daemon implements FileServer {
         },
         onError: (error) => {
           this.#end(error);
+        },
+        qlogDir: this.#config.qlogDir,
+        onQlogError: (error) => {
+          this.#config.log.warn(error.message);
         },
       });
     } catch (error) {

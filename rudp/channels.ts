@@ -39,6 +39,8 @@ export class Channels {
   /** `send` refused; a drain is owed. */
   refused = false;
   retransmittedBytes = 0;
+  /** Pieces that were sent again because they were lost. */
+  retransmits = 0;
 
   constructor(limits: ChannelLimits, credit: SendCredit) {
     this.#limits = limits;
@@ -192,6 +194,7 @@ export class Channels {
     if (end === at) return at;
     const written = packet.lengths[count] ?? 0;
     this.retransmittedBytes += written;
+    this.retransmits += 1;
     piece.offset += written;
     piece.length -= written;
     piece.settled = piece.length === 0;

@@ -17,6 +17,7 @@ import { handleFrames, settleLost } from './frame_handler.ts';
 import type { Introduction } from './handshake_codec.ts';
 import { MAX_CHANNEL } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
+import type { Owner } from './observer.ts';
 import type { ResolvedOptions } from './options.ts';
 import { buildClose, buildPacket } from './packet_builder.ts';
 import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
@@ -151,6 +152,7 @@ export class Connection {
       this.state = { tag: 'established' };
       this.#sink.confirmed(this);
     }
+    this.#parts.observer?.packetReceived(packetNumber, datagram.length, payload, now);
     const outcome = handleFrames(this.#parts, payload, now);
     switch (outcome.tag) {
       case 'done':
@@ -158,8 +160,7 @@ export class Connection {
         acks.record(packetNumber, outcome.ackEliciting, now);
         break;
       case 'closed':
-        this.state = { tag: 'draining', until: now + this.#lingerMs() };
-        this.#sink.closed(this, outcome.by);
+        this.#end({ tag: 'draining', until: now + this.#lingerMs() }, 'remote', outcome.by, now);
         break;
       case 'violation':
         this.close(outcome.why, now);
@@ -184,14 +185,18 @@ export class Connection {
   close(by: CloseReason, now: Millis): void {
     if (this.state.tag !== 'established' && this.state.tag !== 'accepted') return;
     const until = now + this.#lingerMs();
-    this.state = { tag: 'closing', until, by, answerPending: true, heard: 0 };
-    this.#sink.closed(this, by);
+    this.#end({ tag: 'closing', until, by, answerPending: true, heard: 0 }, 'local', by, now);
   }
 
   /** Ends the connection without a word: there is nobody to tell. */
-  abandon(by: CloseReason): void {
+  abandon(by: CloseReason, now: Millis): void {
     if (this.state.tag !== 'established' && this.state.tag !== 'accepted') return;
-    this.state = { tag: 'gone' };
+    this.#end({ tag: 'gone' }, 'local', by, now);
+  }
+
+  #end(state: ConnectionState, owner: Owner, by: CloseReason, now: Millis): void {
+    this.state = state;
+    this.#parts.observer?.closed(owner, by, now);
     this.#sink.closed(this, by);
   }
 
@@ -220,10 +225,7 @@ export class Connection {
     if (state.tag === 'closing') {
       if (!state.answerPending) return 0;
       state.answerPending = false;
-      const { loss, protection } = this.#parts;
-      const number = loss.sent.nextPacketNumber;
-      loss.onSent(undefined, now);
-      return buildClose(buffer, this.remoteId, number, protection, state.by.code, state.by.reason);
+      return buildClose(this.#parts, buffer, state.by, now);
     }
     if (state.tag !== 'established') return 0;
     const outstanding = this.#parts.loss.sent.outstanding;
@@ -276,19 +278,21 @@ export class Connection {
     }
     if (state.tag === 'accepted') {
       const reason = 'the client never confirmed the connection';
-      if (state.until <= now) this.abandon({ code: CLOSE.handshakeTimeout, reason });
+      if (state.until <= now) this.abandon({ code: CLOSE.handshakeTimeout, reason }, now);
       return;
     }
     if (state.tag === 'gone') return;
     if (this.#idleAt() <= now) {
       const silentMs = Math.round(now - this.#lastHeardAt);
-      this.abandon({ code: CLOSE.idleTimeout, reason: `nothing heard for ${silentMs} ms` });
+      const reason = `nothing heard for ${silentMs} ms`;
+      this.abandon({ code: CLOSE.idleTimeout, reason }, now);
       return;
     }
     const { loss } = this.#parts;
     if (loss.timeout() <= now) {
       if (loss.handleTimeout(now) === 'lost') settleLost(this.#parts, now);
       else this.#parts.probesPending = PROBES_PER_PTO;
+      this.#parts.observer?.metricsUpdated(loss, this.#parts.congestion, now);
     }
     if (this.#parts.paceUntil <= now) this.#parts.paceUntil = NEVER;
     if (this.#keepaliveAt() <= now) {

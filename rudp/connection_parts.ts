@@ -5,11 +5,12 @@ import { Channels } from './channels.ts';
 import { createCongestionController, type CongestionController } from './congestion.ts';
 import { DeliveryRate } from './delivery_rate.ts';
 import { ReceiveCredit, SendCredit } from './flow_control.ts';
-import type { Introduction } from './handshake_codec.ts';
+import { introductionOf, type Introduction } from './handshake_codec.ts';
 import { KeyUpdate } from './key_update.ts';
 import { LossDetection } from './loss_detection.ts';
 import type { LossMeasure } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
+import type { ConnectionObserver } from './observer.ts';
 import { datagramBytesFor, type ResolvedOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
 import type { ConnectionId } from './packet_codec.ts';
@@ -50,6 +51,7 @@ export interface ConnectionParts {
   readonly rate: DeliveryRate;
   readonly redundancy: Redundancy;
   readonly counters: Counters;
+  readonly observer: ConnectionObserver | undefined;
   /** A ping must go. */
   pingPending: boolean;
   /** Probes that must go whatever the congestion window says (RFC 9002 §6.2.4). */
@@ -96,6 +98,7 @@ export const createParts = (
     rate: new DeliveryRate(),
     redundancy: new Redundancy(options.redundancyShare, seed.loss),
     counters,
+    observer: options.observe?.({ ...seed, local: introductionOf(options, seed.address) }, now),
     pingPending: false,
     probesPending: 0,
     paceUntil: NEVER,

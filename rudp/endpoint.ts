@@ -277,7 +277,7 @@ export class Endpoint {
       return;
     }
     const reason = 'the peer does not know the connection any more';
-    connection.abandon({ code: CLOSE.reset, reason });
+    connection.abandon({ code: CLOSE.reset, reason }, this.#now);
     this.#afterInput(connection);
   }
 

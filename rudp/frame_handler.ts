@@ -99,6 +99,7 @@ const handleAck = (parts: ConnectionParts, now: Millis): boolean => {
   sample.smoothedRtt = loss.rtt.smoothedRtt;
   parts.congestion.onRateSample(sample, now);
   if (loss.ptoCount === 0) parts.probesPending = 0;
+  parts.observer?.metricsUpdated(loss, parts.congestion, now);
   return true;
 };
 
@@ -121,6 +122,7 @@ export const settleLost = (parts: ConnectionParts, now: Millis): void => {
   let lostBytes = 0;
   let newest: Millis = 0;
   for (const packet of loss.lost) {
+    parts.observer?.packetLost(packet, now);
     parts.channels.onLost(packet);
     if (packet.maxData) parts.receiveCredit.updatePending = true;
     if (!packet.mtuProbe) {

@@ -87,6 +87,15 @@ export const TAG_BYTES = 16;
 /** Packets that come so far behind the newest one are dropped unread. */
 export const REPLAY_WINDOW = 8192;
 
+/** Frames of one packet that a qlog record tells; the rest is one of type "unknown". */
+export const MAX_QLOG_FRAMES = 1_024;
+
+/** Bytes of qlog records that wait for the disk, for all connections of an endpoint together. */
+export const MAX_QLOG_WAITING_BYTES = 16 * 1024 * 1024;
+
+/** A qlog file ends before it gets longer. */
+export const MAX_QLOG_FILE_BYTES = 1024 * 1024 * 1024;
+
 /** Keys that one endpoint accepts: each may cost an attempt at every hello of a stranger. */
 export const MAX_KEYS = 8;
 

@@ -2,6 +2,7 @@
 
 import { Endpoint } from './endpoint.ts';
 import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
+import { QlogFiles } from './qlog_files.ts';
 import { createSecureRandom, LOOPBACK_DATAGRAM_BYTES } from './rudp_endpoint.ts';
 import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
@@ -15,6 +16,10 @@ export interface LinkSocketOptions {
   readonly port: number;
   readonly onEvent: (event: PeerEvent) => void;
   readonly onError: (error: Error) => void;
+  /** A folder for a qlog file of every connection; none are written without it. */
+  readonly qlogDir?: string | undefined;
+  /** The qlog files have ended because of an error; told once. */
+  readonly onQlogError?: (error: Error) => void;
 }
 
 const CLOSE_CODE = 0;
@@ -22,27 +27,37 @@ const CLOSE_CODE = 0;
 export class LinkSocket {
   readonly links: PeerLinks;
   readonly #socket: SocketEndpoint<PeerEvent>;
+  readonly #qlog: QlogFiles | undefined;
 
   /** @throws RudpError 'invalid' for wrong keys; what binding the socket throws, EADDRINUSE for one. */
   static async bind(options: LinkSocketOptions): Promise<LinkSocket> {
-    const { name, incarnation, security, host, port, onEvent, onError } = options;
+    const { name, incarnation, security, host, port, onEvent, onError, qlogDir } = options;
+    const qlog =
+      qlogDir === undefined ? undefined : new QlogFiles(qlogDir, { onError: options.onQlogError });
     const endpoint = new Endpoint({
       name,
       incarnation,
       loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
       protection: createProtection(security),
       random: createSecureRandom(),
+      observe: qlog?.observe,
     });
     const links = new PeerLinks(endpoint, name);
     return new LinkSocket(
       links,
       await SocketEndpoint.bind(links, { host, port, onEvent, onError }),
+      qlog,
     );
   }
 
-  private constructor(links: PeerLinks, socket: SocketEndpoint<PeerEvent>) {
+  private constructor(
+    links: PeerLinks,
+    socket: SocketEndpoint<PeerEvent>,
+    qlog: QlogFiles | undefined,
+  ) {
     this.links = links;
     this.#socket = socket;
+    this.#qlog = qlog;
   }
 
   /** Where the socket is bound, "127.0.0.1:4000". */
@@ -81,5 +96,6 @@ export class LinkSocket {
   async close(reason: string): Promise<void> {
     this.links.closeAll(CLOSE_CODE, reason, this.#socket.now());
     await this.#socket.close();
+    await this.#qlog?.close();
   }
 }

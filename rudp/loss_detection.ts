@@ -94,7 +94,8 @@ export class LossDetection {
       const packet = this.sent.get(number);
       if (packet === undefined) continue;
       const lostAt = packet.timeSent + lossDelayMs;
-      if (this.largestAcked - number >= packetThreshold || lostAt <= now) {
+      packet.lostByTime = this.largestAcked - number < packetThreshold;
+      if (!packet.lostByTime || lostAt <= now) {
         this.lost.push(packet);
       } else {
         this.#lossTime = Math.min(this.#lossTime, lostAt);

@@ -13,6 +13,7 @@ import {
   MIN_DATAGRAM_BYTES,
 } from './limits.ts';
 import type { Millis } from './millis.ts';
+import type { Observe } from './observer.ts';
 import type { Protection } from './protection.ts';
 
 export interface EndpointOptions {
@@ -77,6 +78,8 @@ export interface EndpointOptions {
    * when `pollEvent` yields it ('poll', the default), or when `release` is called ('release').
    */
   readonly credit?: 'poll' | 'release';
+  /** Makes an observer for every connection as it begins. Default none. */
+  readonly observe?: Observe | undefined;
 }
 
 export type ResolvedOptions = Required<EndpointOptions>;
@@ -145,6 +148,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     accept: options.accept ?? true,
     supersede: options.supersede ?? 'address',
     credit: options.credit ?? 'poll',
+    observe: options.observe,
   };
   check(resolved);
   return resolved;

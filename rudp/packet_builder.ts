@@ -1,11 +1,11 @@
 /** Puts together the next data packet of a connection. */
 
 import type { ConnectionParts } from './connection_parts.ts';
+import type { CloseReason } from './errors.ts';
 import { FRAME, writeClose } from './frame_codec.ts';
 import { MIN_DATAGRAM_BYTES } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
-import { RESET_BYTES, writeDataHeader, type ConnectionId } from './packet_codec.ts';
-import type { PacketProtection } from './protection.ts';
+import { RESET_BYTES, writeDataHeader } from './packet_codec.ts';
 import type { SentPacket } from './sent_packets.ts';
 import { varintBytes, writeVarint } from './varint.ts';
 
@@ -58,8 +58,7 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
     buffer.fill(FRAME.padding, at, least);
     at = least;
   }
-  parts.keys.beforeSealing(packetNumber, now);
-  const end = protection.seal(buffer, header, at, packetNumber);
+  const end = sealPacket(parts, buffer, header, at, packetNumber, now);
   if (!asksForAck) loss.sent.release(packet);
   noteSent(parts, asksForAck ? packet : undefined, end, now);
   return end;
@@ -123,6 +122,22 @@ const writeEliciting = (
   return at;
 };
 
+/** Seals the frames between `header` and `end`; answers the packet's length. */
+const sealPacket = (
+  parts: ConnectionParts,
+  buffer: Uint8Array,
+  header: number,
+  end: number,
+  packetNumber: number,
+  now: Millis,
+): number => {
+  const { observer, keys, protection } = parts;
+  const sizeBytes = end + protection.overhead;
+  observer?.packetSent(packetNumber, sizeBytes, buffer.subarray(header, end), now);
+  keys.beforeSealing(packetNumber, now);
+  return protection.seal(buffer, header, end, packetNumber);
+};
+
 const noteSent = (
   parts: ConnectionParts,
   packet: SentPacket | undefined,
@@ -142,6 +157,7 @@ const noteSent = (
   parts.pacer.onSent(sizeBytes);
   // A window at least half full counts as used (RFC 9002 §7.8 leaves the measure to us).
   packet.windowLimited = 2 * loss.bytesInFlight >= parts.congestion.windowBytes;
+  parts.observer?.metricsUpdated(loss, parts.congestion, now);
 };
 
 /** A ping, padded to the size that is tried. */
@@ -152,23 +168,23 @@ const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis):
   const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
   buffer.fill(FRAME.padding, header, size - protection.overhead);
   buffer[header] = FRAME.ping;
-  parts.keys.beforeSealing(packetNumber, now);
-  const end = protection.seal(buffer, header, size - protection.overhead, packetNumber);
+  const end = sealPacket(parts, buffer, header, size - protection.overhead, packetNumber, now);
   const packet = loss.sent.blank();
   packet.mtuProbe = true;
   noteSent(parts, packet, end, now);
   return end;
 };
 
-/** Builds a packet that holds nothing but a CLOSE frame. */
+/** Builds and seals a packet that holds nothing but a CLOSE frame. */
 export const buildClose = (
+  parts: ConnectionParts,
   buffer: Uint8Array,
-  remoteId: ConnectionId,
-  packetNumber: number,
-  protection: PacketProtection,
-  code: number,
-  reason: string,
+  { code, reason }: CloseReason,
+  now: Millis,
 ): number => {
-  const header = writeDataHeader(buffer, remoteId, packetNumber);
-  return protection.seal(buffer, header, writeClose(buffer, header, code, reason), packetNumber);
+  const packetNumber = parts.loss.sent.nextPacketNumber;
+  const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
+  const end = writeClose(buffer, header, code, reason);
+  parts.loss.onSent(undefined, now);
+  return sealPacket(parts, buffer, header, end, packetNumber, now);
 };

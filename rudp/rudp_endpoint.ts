@@ -6,13 +6,14 @@ import { Endpoint, type EndpointEvent } from './endpoint.ts';
 import { CLOSE, RudpError } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import type { EndpointOptions } from './options.ts';
+import { QlogFiles } from './qlog_files.ts';
 import { RudpConnection, type Driver } from './rudp_connection.ts';
 import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
 
 export interface BindOptions extends Omit<
   Partial<EndpointOptions>,
-  'credit' | 'random' | 'protection'
+  'credit' | 'random' | 'protection' | 'observe'
 > {
   /** An IPv4 address; default 127.0.0.1. */
   readonly host?: string;
@@ -26,6 +27,10 @@ export interface BindOptions extends Omit<
   readonly insecure?: boolean;
   /** Somebody without one of our keys has tried to connect, or answered us; once a second at most. */
   readonly onStranger?: (address: string, reason: string) => void;
+  /** A folder for a qlog file of every connection; made if there is none. Default: none are written. */
+  readonly qlogDir?: string;
+  /** The qlog files have ended because of an error, told once. Default: a warning of the process. */
+  readonly onQlogError?: (error: Error) => void;
 }
 
 /** Large datagrams cost little on the loopback interface, whose MTU is 64 KiB. */
@@ -72,11 +77,14 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
   readonly #accepted = new Fifo<RudpConnection>();
   readonly #acceptors = new Fifo<(connection: RudpConnection | undefined) => void>();
   readonly #onStranger: (address: string, reason: string) => void;
+  readonly #qlog: QlogFiles | undefined;
   #closed = false;
 
   /** @throws RudpError 'invalid', or what binding the socket throws. */
   static async bind(options: BindOptions): Promise<RudpEndpoint> {
-    const { host, port, key, keys, insecure, onStranger, ...rest } = options;
+    const { host, port, key, keys, insecure, onStranger, qlogDir, onQlogError, ...rest } = options;
+    const qlog =
+      qlogDir === undefined ? undefined : new QlogFiles(qlogDir, { onError: onQlogError });
     const self = new RudpEndpoint(
       {
         name: '',
@@ -86,8 +94,10 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
         protection: createProtection(securityOf(key, keys, insecure)),
         random: createSecureRandom(),
         credit: 'release',
+        observe: qlog?.observe,
       },
       onStranger,
+      qlog,
     );
     self.#socket = await SocketEndpoint.bind(self.endpoint, {
       ...(host === undefined ? {} : { host }),
@@ -99,9 +109,14 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
     return self;
   }
 
-  private constructor(options: EndpointOptions, onStranger: BindOptions['onStranger']) {
+  private constructor(
+    options: EndpointOptions,
+    onStranger: BindOptions['onStranger'],
+    qlog: QlogFiles | undefined,
+  ) {
     this.endpoint = new Endpoint(options);
     this.#onStranger = onStranger ?? (() => undefined);
+    this.#qlog = qlog;
   }
 
   get address(): string {
@@ -199,5 +214,6 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
     }
     for (let next = this.#acceptors.shift(); next; next = this.#acceptors.shift()) next(undefined);
     await this.#socket.close();
+    await this.#qlog?.close();
   }
 }

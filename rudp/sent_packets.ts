@@ -11,6 +11,8 @@ export interface SentPacket {
   sizeBytes: number;
   /** A padded ping that tries a larger datagram; its loss says nothing about congestion. */
   mtuProbe: boolean;
+  /** Once it is lost: a round trip without it has passed; false if too many later ones arrived. */
+  lostByTime: boolean;
   /** It carries the newest MAX_DATA. */
   maxData: boolean;
   /** The largest packet number it acknowledges, −1 if none. */
@@ -59,6 +61,7 @@ export class SentPackets {
       timeSent: 0,
       sizeBytes: 0,
       mtuProbe: false,
+      lostByTime: false,
       maxData: false,
       largestAcknowledged: -1,
       windowLimited: false,

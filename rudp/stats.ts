@@ -40,6 +40,9 @@ export interface ConnectionStats extends Readonly<Counters> {
   readonly congestionWindow: number;
   readonly ssthresh: number;
   readonly bytesInFlight: number;
+  readonly packetsInFlight: number;
+  /** What the controller lets go, in bytes per millisecond. */
+  readonly pacingRate: number;
   /** Bytes `send` has taken that the peer has not acknowledged. */
   readonly bufferedBytes: number;
   readonly activeChannels: number;
@@ -52,6 +55,8 @@ export interface ConnectionStats extends Readonly<Counters> {
   readonly copiesUsed: number;
   /** Packets declared lost that arrived after all. */
   readonly spuriousLosses: number;
+  /** Pieces of messages that were sent again because their packet was lost, and their bytes. */
+  readonly retransmits: number;
   readonly retransmittedBytes: number;
   readonly datagramBytes: number;
   readonly mtuBlackHoles: number;

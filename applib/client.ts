@@ -146,6 +146,17 @@ export class CoopFs {
     }
   }
 
+  /**
+   * Tells the file server (connect with `server`) that a node does not come back: files whose newest
+   * contents only it may have need not wait for it, and are lost if nobody else has them. Resolves with
+   * how many files waited for it. Rejects with EINVAL, EBUSY (it is a member), EPROTO (asked of a cacher).
+   */
+  async forget(node: string): Promise<number> {
+    const connection = await this.#connection();
+    const { answer } = await connection.ask<'forget'>((session) => session.forget(node));
+    return answer.files;
+  }
+
   /** Ends the connection; its files are closed, what waits and later calls reject with ECONNLOST. */
   async close(): Promise<void> {
     this.#closed = true;

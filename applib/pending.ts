@@ -19,6 +19,7 @@ export const ANSWERS = {
   close: 'closed',
   where: 'whereDone',
   status: 'statusDone',
+  forget: 'forgotten',
 } as const satisfies Partial<Record<MessageType, MessageType>>;
 
 export type RequestType = keyof typeof ANSWERS;

@@ -4,7 +4,7 @@
  */
 
 import { FsError } from '../protocol/errors.ts';
-import type { FileNumber, Geometry } from '../protocol/ids.ts';
+import { isNodeName, type FileNumber, type Geometry } from '../protocol/ids.ts';
 import { PROTOCOL_VERSION, type Message } from '../protocol/messages.ts';
 import {
   checkContents,
@@ -169,6 +169,19 @@ export class Session {
     this.#pending.checkRoom(0);
     const request = this.#pending.nextId();
     this.#ask(request, { type: 'where', request, file }, 0);
+    return request;
+  }
+
+  /** Asks the file server to give a node up. Throws EINVAL (its name), ECONNLOST. */
+  forget(name: string): number {
+    this.#geometry();
+    if (!isNodeName(name)) {
+      const right = 'must be the name of a node, 1 to 32 of A-Z a-z 0-9 . _ -';
+      throw new FsError('EINVAL', `the node is ${JSON.stringify(name)}, ${right}`);
+    }
+    this.#pending.checkRoom(0);
+    const request = this.#pending.nextId();
+    this.#ask(request, { type: 'forget', request, node: name }, 0);
     return request;
   }
 

@@ -6,6 +6,7 @@ import { FsError } from '../protocol/errors.ts';
 import { FIRST_VERSION, type ClientId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import {
+  checkIsOpen,
   checkOpen,
   checkProtocol,
   checkUse,
@@ -93,7 +94,7 @@ const perform = (
       write(cacher, link, application, message);
       break;
     case 'close':
-      checkUse(application.files, message.file, false);
+      checkIsOpen(application.files, message.file);
       close(cacher, application, message.file);
       reply(cacher, link, { type: 'closed', request: message.request });
       break;
@@ -117,7 +118,7 @@ const open = (
   const { request, file, mode } = message;
   if (cacher.stopping) throw new FsError('ESHUTDOWN', `${cacher.options.node} is stopping`);
   checkOpen(application.files, geometryOf(cacher), file, mode);
-  application.files.set(file, mode);
+  application.files.set(file, { mode, stale: false });
   if (mode === WRITE_MODE && cacher.registration?.openPolicy !== 'share') {
     const opening = { request: newRequest(cacher), file, client: application.client };
     relay(cacher, link, request, file, { type: 'openWriter', ...opening });
@@ -218,7 +219,7 @@ const queue = (cacher: Cacher, file: Message<'read'>['file'], operation: Operati
 };
 
 const close = (cacher: Cacher, application: Application, file: Message<'close'>['file']): void => {
-  const mode = application.files.get(file);
+  const mode = application.files.get(file)?.mode;
   application.files.delete(file);
   if (mode !== WRITE_MODE || cacher.registration?.openPolicy === 'share') return;
   sendToServer(cacher, { type: 'closeWriter', file, client: application.client });

@@ -18,6 +18,7 @@ import {
   type CacherCommand,
   type CacherOptions,
 } from './cacher_state.ts';
+import { lost } from './losses.ts';
 import {
   pump,
   pumpWaiting,
@@ -58,6 +59,7 @@ export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   waitingForPages: [],
   applications: new Map(),
   relayed: new Map(),
+  losses: new Map(),
   nextRequest: 1,
   nextClient: 0,
   nextTickMs: now + DEFAULT_TICK_MS,
@@ -237,6 +239,9 @@ const order = (cacher: Cacher, message: Message): boolean => {
       return true;
     case 'promote':
       fileMessage(cacher, message, promote);
+      return true;
+    case 'lost':
+      fileMessage(cacher, message, lost);
       return true;
     case 'invalidate':
       fileMessage(cacher, message, orders.invalidate);

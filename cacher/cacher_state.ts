@@ -108,6 +108,8 @@ export interface Cacher {
   waitingForPages: FileNumber[];
   applications: Map<string, Application>;
   relayed: Map<number, Relayed>;
+  /** Files that have lost writes, and how often. */
+  losses: Map<FileNumber, number>;
   nextRequest: number;
   nextClient: number;
   nextTickMs: number;

@@ -8,6 +8,7 @@ import { isIdle, move, type CachedFile } from './cached_file.ts';
 import { ask, log, newRequest, sendToServer, type Cacher } from './cacher_state.ts';
 import type { CopyState } from './copy_table.ts';
 import { heartbeatSent, renew, startLease } from './leases.ts';
+import { noteLoss } from './losses.ts';
 import { releasePages } from './pages.ts';
 import { outcomeUnknown, timeOut } from './waiting.ts';
 
@@ -85,6 +86,7 @@ export const registered = (cacher: Cacher, message: Message<'registered'>): void
   startLease(cacher, leaseMs);
   if (before === undefined) cacher.commands.push({ do: 'registered' });
   else if (!message.resumed) startAnew(cacher, new Set(message.kept), new Set(message.wanted));
+  for (const { file, times } of message.losses) noteLoss(cacher, file, times);
   log(cacher, 'info', `registered with the file server, epoch ${epoch}`);
   members(cacher, message.members);
   heartbeat(cacher);

@@ -6,7 +6,12 @@ import { z } from 'zod';
 import type { NodeId } from '../protocol/ids.ts';
 import type { KeySource } from './cluster_key.ts';
 import { UsageError } from './exit_status.ts';
-import { DEFAULT_LEASE_MS, DEFAULT_MARGIN_MS, DEFAULT_SERVER_WAIT_MS } from './lease_terms.ts';
+import {
+  DEFAULT_LEASE_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_MARGIN_MS,
+  DEFAULT_SERVER_WAIT_MS,
+} from './lease_terms.ts';
 import * as value from './option_values.ts';
 
 /** The disk's own pattern, which tells file and offset. */
@@ -27,6 +32,7 @@ const schema = z
     // Clusters of folders from before there were leases have none of these three.
     leaseMs: z.number().positive().default(DEFAULT_LEASE_MS),
     marginMs: z.number().positive().default(DEFAULT_MARGIN_MS),
+    lostAfterMs: z.number().positive().default(DEFAULT_LOST_AFTER_MS),
     serverWaitMs: z.number().positive().default(DEFAULT_SERVER_WAIT_MS),
     writebackIntervalMs: z.number().positive(),
     logLevel: value.logLevel,

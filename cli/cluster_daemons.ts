@@ -30,6 +30,7 @@ export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): Daemo
     ...flagFor('heartbeat', formatDuration(config.heartbeatMs)),
     ...flagFor('lease', formatDuration(config.leaseMs)),
     ...flagFor('margin', formatDuration(config.marginMs)),
+    ...flagFor('lostAfter', formatDuration(config.lostAfterMs)),
     ...flagFor('logLevel', config.logLevel),
   ],
 });

@@ -91,13 +91,32 @@ const TOLD = {
   directClients: 'direct clients',
 } as const;
 
+/** What is wrong with a cluster: told when there is any of it. */
+const TOLD_IF_ANY = {
+  unprotectedFiles: 'on one node only',
+  unavailableFiles: 'unavailable',
+  lostFiles: 'lost',
+} as const;
+
+const countOf = (value: unknown): number | undefined => {
+  if (Array.isArray(value)) return value.length;
+  return typeof value === 'number' ? value : undefined;
+};
+
 const inWords = (status: unknown): string => {
   const account: Record<string, unknown> =
     typeof status === 'object' && status !== null ? { ...status } : {};
-  return Object.entries(TOLD)
+  const told = Object.entries(TOLD)
     .filter(([key]) => typeof account[key] === 'number')
-    .map(([key, words]) => `${words} ${String(account[key])}`)
-    .join(', ');
+    .map(([key, words]) => `${words} ${String(account[key])}`);
+  const wrong = Object.entries(TOLD_IF_ANY)
+    .map(([key, words]) => [words, countOf(account[key]) ?? 0] as const)
+    .filter(([, count]) => count > 0)
+    .map(([words, count]) => `${words} ${count}`);
+  const { degraded, lastReprotectionMs: tookMs } = account;
+  const mode = degraded === true ? ['degraded: writes go to the disk'] : [];
+  const took = typeof tookMs === 'number' ? [`last re-protection ${tookMs.toFixed(0)} ms`] : [];
+  return [...told, ...mode, ...wrong, ...took].join(', ');
 };
 
 /** One line a daemon, and one on the whole. */

@@ -45,6 +45,7 @@ export interface ClusterWish {
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly marginMs: number;
+  readonly lostAfterMs: number;
   readonly serverWaitMs: number;
   readonly writebackIntervalMs: number;
   readonly logLevel: ClusterConfig['logLevel'];
@@ -120,6 +121,7 @@ const newConfig = async (
     heartbeatMs: wish.heartbeatMs,
     leaseMs: wish.leaseMs,
     marginMs: wish.marginMs,
+    lostAfterMs: wish.lostAfterMs,
     serverWaitMs: wish.serverWaitMs,
     writebackIntervalMs: wish.writebackIntervalMs,
     logLevel: wish.logLevel,

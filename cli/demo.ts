@@ -27,7 +27,12 @@ import { geometryInWords } from './format.ts';
 import { initialContents } from './initial_contents.ts';
 import { untilInterrupted } from './interruption.ts';
 import { formatHostPort } from './option_values.ts';
-import { DEFAULT_LEASE_MS, DEFAULT_MARGIN_MS, DEFAULT_SERVER_WAIT_MS } from './lease_terms.ts';
+import {
+  DEFAULT_LEASE_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_MARGIN_MS,
+  DEFAULT_SERVER_WAIT_MS,
+} from './lease_terms.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 import { parseRequestSet } from './request_set.ts';
 import { filesNamed, outcomeLine, statusOfRun } from './run.ts';
@@ -45,6 +50,7 @@ const wishOf = (key: KeySource | undefined): ClusterWish => ({
   heartbeatMs: 100,
   leaseMs: DEFAULT_LEASE_MS,
   marginMs: DEFAULT_MARGIN_MS,
+  lostAfterMs: DEFAULT_LOST_AFTER_MS,
   serverWaitMs: DEFAULT_SERVER_WAIT_MS,
   writebackIntervalMs: 30_000,
   logLevel: 'info',

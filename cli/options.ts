@@ -7,7 +7,12 @@ import { Option, type Command } from 'commander';
 import type { z } from 'zod';
 import { BLOCK_BYTES_MAX, BLOCKS_PER_FILE_MAX, FILES_MAX } from '../fileserver/disk/layout.ts';
 import { UsageError } from './exit_status.ts';
-import { DEFAULT_LEASE_MS, DEFAULT_MARGIN_MS, DEFAULT_SERVER_WAIT_MS } from './lease_terms.ts';
+import {
+  DEFAULT_LEASE_MS,
+  DEFAULT_LOST_AFTER_MS,
+  DEFAULT_MARGIN_MS,
+  DEFAULT_SERVER_WAIT_MS,
+} from './lease_terms.ts';
 import * as value from './option_values.ts';
 
 const CACHERS_LIMIT = 256;
@@ -150,6 +155,14 @@ export const OPTIONS = {
     right: 'a number with its unit, such as 100ms or 1s',
     env: 'COOPFS_MARGIN',
     fallback: value.formatDuration(DEFAULT_MARGIN_MS),
+  },
+  lostAfter: {
+    flags: '--lost-after <duration>',
+    about: 'how long nodes with the only copies of a file may be away before these count as lost',
+    value: value.duration,
+    right: 'a number with its unit, such as 60s or 500ms',
+    env: 'COOPFS_LOST_AFTER',
+    fallback: value.formatDuration(DEFAULT_LOST_AFTER_MS),
   },
   serverWait: {
     flags: '--server-wait <duration>',

@@ -7,6 +7,7 @@ import { applicationCommand } from './application.ts';
 import { cacherCommand } from './cacher.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
+import { forgetCommand } from './forget.ts';
 import { formatCommand } from './format.ts';
 import { fsckCommand } from './fsck.ts';
 import { keyCommand } from './key.ts';
@@ -42,6 +43,7 @@ export const createProgram = (): Command => {
     .addCommand(clusterCommand())
     .addCommand(runCommand())
     .addCommand(whereCommand())
+    .addCommand(forgetCommand())
     .addCommand(formatCommand())
     .addCommand(fsckCommand())
     .addCommand(keyCommand())

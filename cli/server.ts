@@ -20,6 +20,7 @@ const NAMES = [
   'lease',
   'margin',
   'qlog',
+  'lostAfter',
   'logLevel',
 ] as const;
 
@@ -51,6 +52,7 @@ export const serverCommand = (): Command => {
       heartbeatMs: options.heartbeat,
       leaseMs: options.lease,
       marginMs: options.margin,
+      lostAfterMs: options.lostAfter,
       cachePages: options.serverPages,
       security,
       qlogDir: options.qlog,

@@ -14,7 +14,7 @@ import { placeOf, type Place } from './run_arguments.ts';
 const NAMES = ['dir', 'direct', 'socket', 'keyFile', 'insecure', 'json'] as const;
 
 /** A cluster's file server knows best; a socket asks it by way of its cacher. */
-const targetOf = (place: Place): Target => {
+export const targetOf = (place: Place): Target => {
   switch (place.kind) {
     case 'socket':
       return { socket: place.socket };

@@ -12,6 +12,7 @@ import {
 } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import {
+  checkIsOpen,
   checkOpen,
   checkProtocol,
   checkUse,
@@ -119,7 +120,7 @@ const perform = (
   switch (message.type) {
     case 'open':
       checkOpen(client.files, server.options.geometry, file, message.mode);
-      client.files.set(file, message.mode);
+      client.files.set(file, { mode: message.mode, stale: false });
       if (message.mode !== WRITE_MODE) {
         answerClient(server, link, { type: 'opened', request, sizeBytes });
       } else if (!openWriter(server, file, { link, client: client.client, request })) {
@@ -167,7 +168,7 @@ const perform = (
       break;
     }
     case 'close':
-      checkUse(client.files, file, false);
+      checkIsOpen(client.files, file);
       client.files.delete(file);
       closeWriter(server, file, { link, client: client.client });
       answerClient(server, link, { type: 'closed', request });

@@ -23,6 +23,7 @@ export interface FileServerConfig {
   readonly heartbeatMs: number;
   readonly leaseMs: number;
   readonly marginMs: number;
+  readonly lostAfterMs: number;
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
   readonly security: Security;
@@ -250,7 +251,7 @@ class Daemon implements FileServer {
   #serve(): void {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const { openPolicy, heartbeatMs, leaseMs, marginMs, cachePages } = this.#config;
+    const { openPolicy, heartbeatMs, leaseMs, marginMs, lostAfterMs, cachePages } = this.#config;
     const { geometry, clusterEpoch } = opened;
     const options = {
       geometry,
@@ -259,10 +260,12 @@ class Daemon implements FileServer {
       heartbeatMs,
       leaseMs,
       marginMs,
+      lostAfterMs,
     };
     this.#server = core.newServer(options, cachePages, (file) => this.#disk.meta(file));
     core.startQuiet(this.#server, opened.longestLeaseMs, performance.now());
     core.restoreMarks(this.#server, this.#disk.markedFiles());
+    core.restoreLosses(this.#server, this.#disk.filesWithLosses());
     this.#starting?.resolve();
   }
 

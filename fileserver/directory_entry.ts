@@ -29,6 +29,8 @@ export interface DirectoryEntry {
   reporters: Set<NodeId>;
   /** Holders that have registered again and hold nothing of it any more. */
   empty: Set<NodeId>;
+  /** It has lost writes, and members have still to note it. */
+  lossUntold: boolean;
   /** A party was lost while the disk was at work for the running transaction: it is pre-empted next. */
   preempting: boolean;
   /** The last thing that made a node give the file up, for `where`. */
@@ -49,6 +51,7 @@ export const newEntry = (file: FileNumber, version: Version): DirectoryEntry => 
   unavailable: false,
   reporters: new Set(),
   empty: new Set(),
+  lossUntold: false,
   preempting: false,
   eviction: '',
 });

@@ -40,7 +40,10 @@ export const lostAtMs = (server: Server, member: MemberRecord): number =>
  * A server that stood still itself cannot tell who was silent: what members sent meanwhile is still
  * in its socket. All waits start again.
  */
-export const afterPause = (server: Server): void => {
+export const afterPause = (server: Server, lateMs: number): void => {
+  for (const [file, sinceMs] of server.unavailableSince) {
+    server.unavailableSince.set(file, sinceMs + lateMs);
+  }
   for (const member of server.members.values()) {
     member.renewedMs = server.now;
     member.heardMs = server.now;

@@ -88,6 +88,8 @@ const answerOf = ({ answer, resend }: Awaited): Message | undefined => {
       return { type: 'backupPrepared', order, file, full: true, holds: false };
     case 'expected':
       return { type: 'expected', order, file, accepted: false };
+    case 'lostNoted':
+      return { type: 'lostNoted', order, file };
     case 'received':
       return { type: 'forwardFailed', order, file };
     default:

@@ -9,6 +9,7 @@ import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
+import { lossList } from './lost_files.ts';
 import { memberList, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
 import type { Recover } from './transaction.ts';
@@ -93,6 +94,7 @@ const answer = (
     wanted,
     firstSequence,
     firstClient,
+    losses: lossList(server),
   });
   tellMembers(server);
 };

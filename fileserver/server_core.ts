@@ -19,6 +19,7 @@ import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
 import { afterPause, lostAtMs, marginMs } from './leases.ts';
 import { expireLeases } from './losses.ts';
+import { becomeUnavailable, forget, giveUpMissing } from './lost_files.ts';
 import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
 import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
@@ -58,7 +59,8 @@ export const newServer = (
   newcomers: new Map(),
   reprotection: undefined,
   lastReprotectionMs: undefined,
-  losses: [],
+  losses: new Map(),
+  unavailableSince: new Map(),
   members: new Map(),
   links: new Map(),
   clients: new Map(),
@@ -93,11 +95,15 @@ export const restoreMarks = (server: Server, files: readonly FileNumber[]): void
     const { mark } = server.meta(file);
     if (mark === undefined) continue;
     const entry = entryOf(server, file);
-    entry.state = 'dirty';
-    entry.unavailable = true;
     entry.term = mark.term;
-    entry.owner = mark.owner;
-    entry.backup = mark.backup;
+    becomeUnavailable(server, entry, mark);
+  }
+};
+
+/** Files that lost writes in an earlier life of the server: `status` and members know of them still. */
+export const restoreLosses = (server: Server, files: readonly FileNumber[]): void => {
+  for (const file of files) {
+    server.losses.set(file, { times: server.meta(file).losses, term: undefined });
   }
 };
 
@@ -133,6 +139,9 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
     case 'where':
     case 'status':
       inquiry(server, link, message);
+      break;
+    case 'forget':
+      forget(server, link, message);
       break;
     case 'heartbeat':
       // It does not know yet that its lease ran out.
@@ -318,6 +327,7 @@ export const handleTimeout = (server: Server, now: number): void => {
   server.now = now;
   noticePause(server);
   expireLeases(server);
+  giveUpMissing(server);
   for (const transaction of [...server.running.values()]) {
     if (transaction.awaited.length > 0 && now >= transaction.sentAtMs + RESEND_MS) {
       resend(server, transaction);
@@ -333,7 +343,7 @@ const noticePause = (server: Server): void => {
   const late = server.now - server.lastTickMs - heartbeatMs;
   if (server.lastTickMs > 0 && late > marginMs(server) / 2) {
     log(server, 'warn', `stood still for ${late.toFixed(0)} ms: all lease waits start again`);
-    afterPause(server);
+    afterPause(server, late);
     if (server.now < server.quietUntilMs) server.quietUntilMs += late;
   }
   server.lastTickMs = server.now;

@@ -85,6 +85,8 @@ export interface ServerOptions {
   readonly leaseMs: number;
   /** What is added to a lease before its holder counts as lost; a quarter of it at least. */
   readonly marginMs: number;
+  /** How long holders of an unavailable file may be away before what they held counts as lost. */
+  readonly lostAfterMs: number;
 }
 
 /** A node that registers while its old self may still have a lease. */
@@ -112,8 +114,10 @@ export interface Server {
   /** Dirty files that were on one node when a loss was noticed and are not on two again. */
   reprotection: { readonly sinceMs: number; readonly files: Set<FileNumber> } | undefined;
   lastReprotectionMs: number | undefined;
-  /** Files whose holders were all lost in this life of the server, and the term that went with them. */
-  losses: { readonly file: FileNumber; readonly term: number }[];
+  /** Files that have lost writes, how often, and the term that went with the last in this life. */
+  losses: Map<FileNumber, { readonly times: number; readonly term: number | undefined }>;
+  /** Files none of whose holders is here, and since when. */
+  unavailableSince: Map<FileNumber, number>;
   members: Map<NodeId, MemberRecord>;
   /** Link name → member. */
   links: Map<string, NodeId>;
@@ -250,8 +254,10 @@ export const commitContents = (
   version: Version,
   bytes: Uint8Array,
   outcomes: readonly Outcome[],
+  afterLoss = false,
 ): void => {
   const { file } = transaction;
   transaction.contents = { version, bytes, outcomes, source: 'server' };
-  commit(server, transaction, [{ kind: 'contents', file, version, bytes, outcomes }]);
+  const record = { kind: 'contents', file, version, bytes, outcomes } as const;
+  commit(server, transaction, [afterLoss ? { ...record, afterLoss } : record]);
 };

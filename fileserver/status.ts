@@ -44,7 +44,7 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     unprotectedFiles: server.reprotection?.files.size ?? 0,
     unavailableFiles: unavailable,
     lastReprotectionMs: server.lastReprotectionMs,
-    lostFiles: server.losses,
+    lostFiles: [...server.losses].map(([file, loss]) => ({ file, ...loss })),
     degraded: server.members.size < 2,
     filesInMemory: server.memory.size,
     runningTransactions: server.running.size,

@@ -114,7 +114,10 @@ export interface Report {
 
 export interface Recover extends Common {
   readonly kind: 'recover';
-  phase: 'report' | 'prepare' | 'promote' | 'mark' | 'grant' | 'load' | 'restore' | 'release';
+  phase:
+    'report' | 'prepare' | 'promote' | 'mark' | 'grant' | 'load' | 'restore' | 'release' | 'tell';
+  /** The holders have nothing: the disk's contents stand again. */
+  loses: boolean;
   /** Everybody who may hold something. */
   readonly asked: readonly NodeId[];
   reports: Report[];
@@ -184,6 +187,7 @@ export const newRecover = (file: FileNumber, asked: readonly NodeId[]): Recover 
   ...newTransaction(file, { kind: 'server' }, 0),
   kind: 'recover',
   phase: 'report',
+  loses: false,
   asked,
   reports: [],
   term: 0,

@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   ENOENT: 'there is no such file on the volume',
   EPROTO: 'a message that does not follow the protocol',
   ESHUTDOWN: 'the daemon is stopping',
+  ESTALE: 'writes to the file were lost since it was opened: open it again',
   ETIMEDOUT: 'no answer in time',
 } as const;
 

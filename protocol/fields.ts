@@ -152,6 +152,17 @@ export const holding: Field<Holding> = (value, place) => ({
   version: version(part(value, 'version'), place),
 });
 
+/** How often writes of a file were lost with all nodes that held them. */
+export interface FileLosses {
+  readonly file: FileNumber;
+  readonly times: number;
+}
+
+export const fileLosses: Field<FileLosses> = (value, place) => ({
+  file: file(part(value, 'file'), place),
+  times: uint32(part(value, 'times'), place),
+});
+
 /** How many copies of a file the cluster has; a hint, which may be out of date. */
 export interface CopyHint {
   readonly file: FileNumber;

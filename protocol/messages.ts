@@ -49,6 +49,8 @@ export const MESSAGES = {
   status: { request },
   statusDone: { request, json: is.text },
   failed: { request, code: is.errorCode, message: is.text },
+  forget: { request, node: is.node },
+  forgotten: { request, files: is.uint32 },
 
   register: {
     node: is.node,
@@ -69,6 +71,7 @@ export const MESSAGES = {
     wanted: is.listOf(file, HOLDINGS_LIMIT),
     firstSequence: is.uint53,
     firstClient: is.client,
+    losses: is.listOf(is.fileLosses, HOLDINGS_LIMIT),
   },
   registrationRefused: { code: is.errorCode, message: is.text },
   heartbeat: {
@@ -165,6 +168,8 @@ export const MESSAGES = {
   recovered: { order, file, kind: is.holdingKind, term: is.uint32, version: is.version },
   promote: { order, file, term: is.uint32, backup: is.node },
   promoted: { order, file },
+  lost: { order, file, times: is.uint32 },
+  lostNoted: { order, file },
 
   data: { order, file, request, source: is.source, copies: is.uint32, ...contents },
   backupWrite: {

@@ -7,8 +7,13 @@ import { PROTOCOL_VERSION } from './messages.ts';
 export const READ_MODE = 0;
 export const WRITE_MODE = 1;
 
-/** File → mode. */
-export type OpenFiles = Map<FileNumber, number>;
+export interface OpenFile {
+  readonly mode: number;
+  /** Writes to the file were lost since it was opened: nothing but closing works any more. */
+  stale: boolean;
+}
+
+export type OpenFiles = Map<FileNumber, OpenFile>;
 
 /** Throws EPROTO if an application speaks another version of the messages than this daemon. */
 export const checkProtocol = (version: number): void => {
@@ -41,13 +46,25 @@ export const checkOpen = (
   }
 };
 
-/** Throws EBADF unless `file` is open, and open for writing if `writing`. */
+/** Throws EBADF unless `file` is open. */
+export const checkIsOpen = (files: OpenFiles, file: FileNumber): OpenFile => {
+  const open = files.get(file);
+  if (open === undefined) throw new FsError('EBADF', `file ${file} is not open`);
+  return open;
+};
+
+/** Throws EBADF unless `file` is open, and open for writing if `writing`; ESTALE after a loss. */
 export const checkUse = (files: OpenFiles, file: FileNumber, writing: boolean): void => {
-  const mode = files.get(file);
-  if (mode === undefined) throw new FsError('EBADF', `file ${file} is not open`);
+  const { mode, stale } = checkIsOpen(files, file);
   if (writing && mode !== WRITE_MODE) {
     throw new FsError('EBADF', `file ${file} is open for reading (mode 0), not for writing`);
   }
+  if (stale) throw staleError(file);
+};
+
+export const staleError = (file: FileNumber): FsError => {
+  const what = `writes to file ${file} were lost with the nodes that held them since it was opened`;
+  return new FsError('ESTALE', `${what}: close it and open it again`);
 };
 
 /** The piece of a file of `sizeBytes` that a call at `offset` for `length` bytes reaches. */

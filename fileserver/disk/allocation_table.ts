@@ -22,6 +22,8 @@ export interface AllocationEntry {
   readonly version: Version;
   readonly mark: StoredMark | undefined;
   readonly outcomes: readonly Outcome[];
+  /** How often writes of it were lost with all nodes that held them; stays at the highest number. */
+  readonly losses: number;
   /** The journal sequence that its blocks were last written under; 0 since the format. */
   readonly contentSequence: number;
 }
@@ -37,9 +39,12 @@ const AT = {
   owner: 40,
   backup: 42,
   outcomeCount: 44,
+  losses: 46,
   outcomes: 48,
 } as const;
 const OUTCOME_BYTES = 16;
+/** The highest count of losses that an entry holds. */
+export const LOSSES_MAX = 0xffff;
 /** In the place of a node's number: there is no mark. */
 export const NO_NODE = 0xffff;
 
@@ -72,6 +77,7 @@ export const encodeAllocationEntry = (entry: AllocationEntry): Uint8Array => {
   view.setUint16(AT.owner, entry.mark?.owner ?? NO_NODE, true);
   view.setUint16(AT.backup, entry.mark?.backup ?? NO_NODE, true);
   bytes[AT.outcomeCount] = entry.outcomes.length;
+  view.setUint16(AT.losses, entry.losses, true);
   entry.outcomes.forEach((outcome, index) => {
     assert(isUint32(outcome.operation) && isUint32(outcome.count), 'an outcome fits 32 bits');
     const at = AT.outcomes + index * OUTCOME_BYTES;
@@ -117,6 +123,7 @@ export const decodeAllocationEntry = (
     version: { term: view.getUint32(AT.term, true), counter: getUint53(view, AT.counter) },
     mark: markOf(view),
     outcomes,
+    losses: view.getUint16(AT.losses, true),
     contentSequence: getUint53(view, AT.contentSequence),
   };
   if (entry.blocks !== layout.geometry.blocksPerFile) return `it claims ${entry.blocks} blocks`;

@@ -4,7 +4,7 @@ import { assert } from '../../protocol/assert.ts';
 import type { FileNumber, NodeId } from '../../protocol/ids.ts';
 import { fileSizeBytes } from '../../protocol/ids.ts';
 import type { AllocationEntry, StoredMark } from './allocation_table.ts';
-import { allocationOffset, encodeAllocationEntry } from './allocation_table.ts';
+import { allocationOffset, encodeAllocationEntry, LOSSES_MAX } from './allocation_table.ts';
 import { encodeBlockChecksums } from './block_checksums.ts';
 import type { CommitRecord, DirtyMark } from './disk_events.ts';
 import type { FileMetas } from './file_metas.ts';
@@ -105,7 +105,9 @@ export class CommitEncoding {
     this.#write(draft, 'data', firstBlock * blockSizeBytes, bytes);
     const contentSequence = draft.sequence;
     const outcomesKept = [...outcomes];
-    const entry = { ...before, version, outcomes: outcomesKept, mark: undefined, contentSequence };
+    const losses = Math.min(before.losses + (record.afterLoss === true ? 1 : 0), LOSSES_MAX);
+    const kept = { outcomes: outcomesKept, losses, contentSequence };
+    const entry = { ...before, ...kept, version, mark: undefined };
     this.#change(draft, entry, bytes);
   }
 

@@ -73,16 +73,21 @@ export class DiskCore {
   /** What is known of a file, as of its newest committed record. */
   meta(file: FileNumber): FileMeta {
     const { metas, nodes } = this.#openVolume();
-    const { version, mark, outcomes } = metas.get(file);
-    if (mark === undefined) return { version, mark, outcomes };
+    const { version, mark, outcomes, losses } = metas.get(file);
+    if (mark === undefined) return { version, mark, outcomes, losses };
     const { term, owner, backup } = mark;
     const named = { term, owner: nodes.name(owner), backup: nodes.name(backup) };
-    return { version, mark: named, outcomes };
+    return { version, mark: named, outcomes, losses };
   }
 
   /** All files with a dirty mark, in rising order. Looks at every file of the volume. */
   markedFiles(): FileNumber[] {
     return this.#openVolume().metas.markedFiles();
+  }
+
+  /** All files that have lost writes, in rising order. Looks at every file of the volume. */
+  filesWithLosses(): FileNumber[] {
+    return this.#openVolume().metas.filesWithLosses();
   }
 
   /** Commits what is queued, brings everything home, writes the superblock → event 'closed'. */

@@ -13,6 +13,8 @@ export interface FileMeta {
   readonly version: Version;
   readonly mark: DirtyMark | undefined;
   readonly outcomes: readonly Outcome[];
+  /** How often writes of the file were lost with all nodes that held them. */
+  readonly losses: number;
 }
 
 export type CommitRecord =
@@ -24,6 +26,8 @@ export type CommitRecord =
       readonly version: Version;
       readonly bytes: Uint8Array;
       readonly outcomes: readonly Outcome[];
+      /** Writes after the version before are lost: it is counted. */
+      readonly afterLoss?: true;
     }
   | { readonly kind: 'epoch'; readonly clusterEpoch: number; readonly longestLeaseMs: number };
 

@@ -1,4 +1,4 @@
-/** What is known of every file, in memory: 37 bytes a file, and its outcomes where there are any. */
+/** What is known of every file, in memory: 39 bytes a file, and its outcomes where there are any. */
 
 import { assert } from '../../protocol/assert.ts';
 import type { FileNumber, Outcome } from '../../protocol/ids.ts';
@@ -17,6 +17,7 @@ export class FileMetas {
   readonly #backup: Uint16Array;
   readonly #firstBlock: Float64Array;
   readonly #contentSequence: Float64Array;
+  readonly #losses: Uint16Array;
   readonly #outcomes = new Map<FileNumber, readonly Outcome[]>();
 
   constructor(files: number, blocksPerFile: number) {
@@ -29,6 +30,7 @@ export class FileMetas {
     this.#backup = new Uint16Array(files).fill(NO_NODE);
     this.#firstBlock = new Float64Array(files);
     this.#contentSequence = new Float64Array(files);
+    this.#losses = new Uint16Array(files);
   }
 
   set(entry: AllocationEntry): void {
@@ -41,6 +43,7 @@ export class FileMetas {
     this.#backup[file] = entry.mark?.backup ?? NO_NODE;
     this.#firstBlock[file] = entry.firstBlock;
     this.#contentSequence[file] = entry.contentSequence;
+    this.#losses[file] = entry.losses;
     if (entry.outcomes.length > 0) this.#outcomes.set(file, entry.outcomes);
     else this.#outcomes.delete(file);
   }
@@ -61,6 +64,7 @@ export class FileMetas {
           ? undefined
           : { term: this.#markTerm[file] as number, owner, backup: this.#backup[file] as number },
       outcomes: this.#outcomes.get(file) ?? NO_OUTCOMES,
+      losses: this.#losses[file] as number,
       contentSequence: this.#contentSequence[file] as number,
     };
   }
@@ -72,6 +76,15 @@ export class FileMetas {
       if (owner !== NO_NODE) marked.push(file as FileNumber);
     });
     return marked;
+  }
+
+  /** The files that have lost writes, in rising order. */
+  filesWithLosses(): FileNumber[] {
+    const found: FileNumber[] = [];
+    this.#losses.forEach((losses, file) => {
+      if (losses > 0) found.push(file as FileNumber);
+    });
+    return found;
   }
 
   /** The numbers of all nodes that a mark names. */

@@ -67,6 +67,7 @@ export function* formatPieces(layout: Layout, fill: Fill): Generator<Piece> {
       version: FIRST_VERSION,
       mark: undefined,
       outcomes: [],
+      losses: 0,
       contentSequence: 0,
     }),
   );

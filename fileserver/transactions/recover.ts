@@ -8,6 +8,13 @@ import { assert } from '../../protocol/assert.ts';
 import { compareVersions, formatVersion, type NodeId, type Version } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { chooseBackup } from '../backup_choice.ts';
+import {
+  becomeAvailable,
+  becomeUnavailable,
+  lossNoted,
+  recordLoss,
+  tellLoss,
+} from '../lost_files.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import { commit, commitContents, load, log, order, orderOf, type Server } from '../server_state.ts';
 import type { Recover, Report } from '../transaction.ts';
@@ -51,6 +58,9 @@ export const recoverAnswered = (
       commitContents(server, transaction, version, bytes.slice(), outcomes);
       break;
     }
+    case 'lostNoted':
+      lossNoted(server, entry, from);
+      break;
     default:
   }
 };
@@ -99,36 +109,18 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
   }
   for (const { node, kind } of transaction.reports) if (kind === 'none') entry.empty.add(node);
   if (entry.empty.has(mark.owner) && entry.empty.has(mark.backup)) {
-    recordLoss(server, entry, mark.term);
+    transaction.loses = true;
     transaction.phase = 'load';
     load(server, transaction);
     return false;
   }
-  entry.unavailable = true;
-  entry.owner = mark.owner;
-  entry.backup = mark.backup;
-  transition(entry, 'promoted');
+  becomeUnavailable(server, entry, mark);
   log(
     server,
     'warn',
     `file ${file} is dirty, and no node that is here holds it: it is not available`,
   );
   return true;
-};
-
-/**
- * Every holder of the term has come back without the file: what was written under it is gone, unless
- * nothing was. The disk's contents stand again, under a later version; never silently.
- */
-const recordLoss = (server: Server, entry: DirectoryEntry, term: number): void => {
-  const { file, version } = entry;
-  server.losses.push({ file, term });
-  const since = formatVersion(version);
-  log(
-    server,
-    'warn',
-    `file ${file}: both holders of term ${term} came back without it: writes since ${since} are lost`,
-  );
 };
 
 /** Another node gets the second copy: one that holds it already, if there is one. */
@@ -210,6 +202,23 @@ const release = (
   }
 };
 
+/** The disk's contents are to stand again, under a version of this term. True if they cannot be read. */
+const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
+  const { file, term, contents, loses, failure } = transaction;
+  const { mark } = server.meta(file);
+  assert(mark !== undefined, `file ${file}: restored without having been dirty`);
+  if (contents === undefined) {
+    log(server, 'warn', `file ${file} cannot be restored: ${failure ?? 'it cannot be read'}`);
+    becomeUnavailable(server, entry, mark);
+    return true;
+  }
+  if (loses) recordLoss(server, entry, mark);
+  transaction.phase = 'restore';
+  const next = { term, counter: contents.version.counter + 1 };
+  commitContents(server, transaction, next, contents.bytes, contents.outcomes, loses);
+  return false;
+};
+
 /** The disk has the contents: nobody is owner any more; the one that supplied them keeps a copy. */
 const restored = (
   server: Server,
@@ -264,19 +273,19 @@ export const advanceRecover = (
     case 'grant':
       release(server, entry, transaction, undefined);
       return false;
-    case 'load': {
-      if (contents === undefined) return true;
-      transaction.phase = 'restore';
-      const next = { term, counter: contents.version.counter + 1 };
-      commitContents(server, transaction, next, contents.bytes, contents.outcomes);
-      return false;
-    }
+    case 'load':
+      return restore(server, entry, transaction);
     case 'restore':
       assert(contents !== undefined, `file ${file}: restored without contents`);
       restored(server, entry, transaction, contents.version);
       release(server, entry, transaction, source);
       return false;
     case 'release':
+      transaction.phase = 'tell';
+      return tellLoss(server, entry, transaction)
+        ? false
+        : finish(server, entry, transaction, version);
+    case 'tell':
       return finish(server, entry, transaction, version);
   }
 };
@@ -287,9 +296,8 @@ const finish = (
   transaction: Recover,
   version: Version,
 ): boolean => {
-  entry.unavailable = false;
-  entry.reporters.clear();
-  entry.empty.clear();
+  becomeAvailable(server, entry);
+  entry.lossUntold = false;
   if (entry.owner !== transaction.source && entry.state === 'dirty') {
     // The disk was current all along: what the mark stood for has been written back.
     entry.owner = undefined;

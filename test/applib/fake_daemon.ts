@@ -47,6 +47,8 @@ export const honest = (): Script => {
         return [{ type: 'closed', request: message.request }];
       case 'status':
         return [{ type: 'statusDone', request: message.request, json: '{"reads":3}' }];
+      case 'forget':
+        return [{ type: 'forgotten', request: message.request, files: 2 }];
       case 'where': {
         const { request, file } = message;
         const owner = 'n1' as NodeId;

@@ -56,6 +56,7 @@ export const welcome = (
   resumed: false,
   kept: [],
   wanted: [],
+  losses: [],
   firstSequence: 0,
   firstClient: FIRST_CLIENT,
 });

@@ -24,6 +24,7 @@ const config: ClusterConfig = {
   heartbeatMs: 100,
   leaseMs: 400,
   marginMs: 100,
+  lostAfterMs: 60_000,
   serverWaitMs: 10_000,
   writebackIntervalMs: 1500,
   logLevel: 'info',
@@ -53,7 +54,8 @@ describe('cluster.json', () => {
   it('from before there were leases gets the usual ones', () => {
     const paths = clusterPaths(folder);
     const old: Record<string, unknown> = { ...config };
-    for (const name of ['leaseMs', 'marginMs', 'serverWaitMs']) Reflect.deleteProperty(old, name);
+    for (const name of ['leaseMs', 'marginMs', 'lostAfterMs', 'serverWaitMs'])
+      Reflect.deleteProperty(old, name);
     writeFileSync(paths.config, JSON.stringify(old));
     expect(readClusterConfig(paths)).to.deep.equal(config);
   });
@@ -94,7 +96,7 @@ describe('the daemons of a cluster', () => {
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
       'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
         ' --server-pages 128 --open-policy wait --heartbeat 100ms --lease 400ms' +
-        ' --margin 100ms --log-level info',
+        ' --margin 100ms --lost-after 60s --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +

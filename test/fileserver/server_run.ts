@@ -38,14 +38,21 @@ export class ServerRun {
   now = 0;
 
   constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS) {
-    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4 };
+    const times = {
+      heartbeatMs: HEARTBEAT_MS,
+      leaseMs,
+      marginMs: leaseMs / 4,
+      lostAfterMs: LONG_MS,
+    };
     this.server = newServer({ geometry: GEOMETRY, epoch: 1, openPolicy, ...times }, 0, (file) =>
       this.meta(file),
     );
   }
 
   meta(file: FileNumber): FileMeta {
-    return this.metas.get(file) ?? { version: FIRST_VERSION, mark: undefined, outcomes: [] };
+    return (
+      this.metas.get(file) ?? { version: FIRST_VERSION, mark: undefined, outcomes: [], losses: 0 }
+    );
   }
 
   /** A message by a link: "n1#1" of a member, any other name of a stranger. */
@@ -74,7 +81,8 @@ export class ServerRun {
       this.metas.set(record.file, { ...this.meta(record.file), mark: record.mark });
     } else if (record.kind === 'contents') {
       const { file, version, outcomes } = record;
-      this.metas.set(file, { version, mark: undefined, outcomes });
+      const losses = this.meta(file).losses + (record.afterLoss === true ? 1 : 0);
+      this.metas.set(file, { version, mark: undefined, outcomes, losses });
     }
   }
 

@@ -17,8 +17,9 @@ const code = (call: () => unknown): string => {
 
 describe('the rules for open files', () => {
   const files: OpenFiles = new Map([
-    [1 as FileNumber, 0],
-    [2 as FileNumber, 1],
+    [1 as FileNumber, { mode: 0, stale: false }],
+    [2 as FileNumber, { mode: 1, stale: false }],
+    [0 as FileNumber, { mode: 1, stale: true }],
   ]);
   const open = (file: number, mode: number): string =>
     code(() => {
@@ -42,6 +43,11 @@ describe('the rules for open files', () => {
     expect(use(1, true)).to.equal('EBADF');
     expect(use(2, true)).to.equal('none');
     expect(use(3, false)).to.equal('EBADF');
+  });
+
+  it('use nothing that was open over a loss', () => {
+    expect(use(0, false)).to.equal('ESTALE');
+    expect(use(0, true)).to.equal('ESTALE');
   });
 
   it('cut at the end of the file', () => {

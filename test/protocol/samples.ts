@@ -50,6 +50,7 @@ const lists: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   holdings: fc.array(holding, { maxLength: 4 }),
   kept: fc.array(uint32, { maxLength: 4 }),
   wanted: fc.array(uint32, { maxLength: 4 }),
+  losses: fc.array(fc.record({ file: uint32, times: uint32 }), { maxLength: 4 }),
   candidates: fc.array(uint32, { maxLength: 4 }),
   hints: fc.array(fc.record({ file: uint32, copies: uint32 }), { maxLength: 4 }),
 };

@@ -29,6 +29,7 @@ export interface ClusterSettings {
   readonly writebackMs: number;
   readonly policy: OpenPolicy;
   readonly leaseMs: number;
+  readonly lostAfterMs: number;
   readonly serverWaitMs: number;
 }
 
@@ -82,8 +83,8 @@ export class Cluster {
   }
 
   #newServer(epoch: number): Server {
-    const { policy, serverPages, leaseMs } = this.#settings;
-    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4 };
+    const { policy, serverPages, leaseMs, lostAfterMs } = this.#settings;
+    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4, lostAfterMs };
     const options = { geometry: GEOMETRY, epoch, openPolicy: policy, ...times };
     return serverCore.newServer(options, serverPages, this.disk.meta);
   }
@@ -155,6 +156,7 @@ export class Cluster {
     this.disk.requests.length = 0;
     serverCore.startQuiet(this.server, this.#settings.leaseMs, this.now);
     serverCore.restoreMarks(this.server, this.disk.markedFiles());
+    serverCore.restoreLosses(this.server, this.disk.filesWithLosses());
     for (const name of this.cachers.keys()) {
       if (this.stopped.has(name) || this.#broken.has(pairOf(name, 'server'))) continue;
       this.link(name, 'server', false);
@@ -295,6 +297,14 @@ export class Cluster {
       cacherCore.handleApplication(this.cacher(application.node), name, message, this.now);
     }
     this.#drain();
+  }
+
+  /** An application that talks to the server has it give a node up. */
+  forget(name: string, node: string): void {
+    const application = this.application(name);
+    const request = application.nextRequest++;
+    application.calls.set(request, 0 as FileNumber);
+    this.#send(name, 'server', { type: 'forget', request, node: node as NodeId });
   }
 
   disconnect(name: string): void {

@@ -36,7 +36,7 @@ export class ScenarioDisk {
   }
 
   readonly meta = (file: FileNumber): FileMeta =>
-    this.#metas.get(file) ?? { version: FIRST_VERSION, mark: undefined, outcomes: [] };
+    this.#metas.get(file) ?? { version: FIRST_VERSION, mark: undefined, outcomes: [], losses: 0 };
 
   bytes(file: FileNumber): Uint8Array {
     return (
@@ -47,6 +47,10 @@ export class ScenarioDisk {
   /** The files that are dirty, as the disk knows. */
   markedFiles(): FileNumber[] {
     return [...this.#metas].flatMap(([file, { mark }]) => (mark === undefined ? [] : [file]));
+  }
+
+  filesWithLosses(): FileNumber[] {
+    return [...this.#metas].flatMap(([file, { losses }]) => (losses > 0 ? [file] : []));
   }
 
   /** Version, mark and contents of a file, as an `expect` sees them. */
@@ -80,8 +84,9 @@ export class ScenarioDisk {
       return `mark ${file} term=${term} owner=${owner} backup=${backup}`;
     }
     const { version, bytes, outcomes } = record;
+    const losses = meta.losses + (record.afterLoss === true ? 1 : 0);
     this.#contents.set(file, bytes.slice());
-    this.#metas.set(file, { version, mark: undefined, outcomes });
+    this.#metas.set(file, { version, mark: undefined, outcomes, losses });
     return `contents ${file} ${formatVersion(version)} ${showBytes(bytes)}`;
   }
 }

@@ -58,6 +58,12 @@ const CALLS: readonly Command[] = [
     },
   },
   {
+    pattern: pattern('(\\w+) forgets NAME'),
+    run: (cluster, name = '', node = '') => {
+      cluster.forget(name, node);
+    },
+  },
+  {
     pattern: pattern('APP disconnects'),
     run: (cluster, name = '') => {
       cluster.disconnect(name);
@@ -225,7 +231,7 @@ const POLICIES: readonly OpenPolicy[] = ['share', 'wait', 'fail'];
 /** Leases and waits that no scenario sees the end of, unless it is about them. */
 const FOREVER_MS = 1e9;
 
-/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share lease=2000 wait=10000`. */
+/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share lease=2000 lostAfter=60000 wait=10000`. */
 const startCluster = (line: string): Cluster => {
   const words = line.split(' ').slice(1);
   const value = (name: string): string | undefined =>
@@ -236,6 +242,7 @@ const startCluster = (line: string): Cluster => {
     serverPages: Number(value('serverPages') ?? 4),
     writebackMs: Number(value('writeback') ?? 30_000),
     leaseMs: Number(value('lease') ?? FOREVER_MS),
+    lostAfterMs: Number(value('lostAfter') ?? FOREVER_MS),
     serverWaitMs: Number(value('wait') ?? FOREVER_MS),
     policy: POLICIES.find((policy) => policy === value('policy')) ?? 'share',
   });

@@ -43,6 +43,8 @@ export const showAnswer = (message: Message): string => {
       return `read ${showBytes(message.bytes)} from ${message.source}`;
     case 'writeDone':
       return `wrote ${message.count} bytes, ${message.copies === 0 ? 'disk' : `${message.copies} memories`}`;
+    case 'forgotten':
+      return `forgotten, ${message.files} files`;
     case 'failed':
       return `failed ${message.code}`;
     default:

@@ -15,6 +15,7 @@ const DISK_MS = 4;
 const HEARTBEAT_MS = 100;
 const LEASE_MS = 400;
 const MARGIN_MS = 100;
+const LOST_AFTER_MS = 60_000;
 /** The token of the commit that records the new epoch; the core's own start at 1. */
 const EPOCH_TOKEN = 0;
 
@@ -172,6 +173,7 @@ export class SimulatedServer {
           heartbeatMs: HEARTBEAT_MS,
           leaseMs: LEASE_MS,
           marginMs: MARGIN_MS,
+          lostAfterMs: LOST_AFTER_MS,
         };
         const { clusterEpoch, longestLeaseMs } = event;
         const record = {
@@ -184,6 +186,7 @@ export class SimulatedServer {
           this.server = core.newServer(options, this.#cachePages, (file) => this.disk.meta(file));
           core.startQuiet(this.server, longestLeaseMs, this.#now());
           core.restoreMarks(this.server, this.disk.markedFiles());
+          core.restoreLosses(this.server, this.disk.filesWithLosses());
           this.#world.trace(`server: open, epoch ${options.epoch}`);
           this.#listen();
         };

@@ -25,6 +25,7 @@ const FORMATTED: Snapshot = {
     version: FIRST_VERSION,
     mark: undefined,
     outcomes: [],
+    losses: 0,
     bytes: fillContents(number, SIZE_BYTES),
   })),
   clusterEpoch: 0,
@@ -39,8 +40,9 @@ const after = (snapshot: Snapshot, records: readonly CommitRecord[]): Snapshot =
     else if (record.kind === 'mark') {
       files[record.file] = { ...files[record.file]!, mark: record.mark };
     } else {
-      const { version, outcomes, bytes } = record;
-      files[record.file] = { version, outcomes, bytes, mark: undefined };
+      const { version, outcomes, bytes, afterLoss } = record;
+      const losses = files[record.file]!.losses + (afterLoss === true ? 1 : 0);
+      files[record.file] = { version, outcomes, bytes, losses, mark: undefined };
     }
   }
   return { files, clusterEpoch, longestLeaseMs };

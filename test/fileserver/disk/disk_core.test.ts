@@ -43,6 +43,7 @@ describe('a disk core', () => {
         version: { term: 0, counter: 0 },
         mark: undefined,
         outcomes: [],
+        losses: 0,
       });
     }
     expect(run.core.markedFiles()).to.deep.equal([]);
@@ -76,7 +77,12 @@ describe('a disk core', () => {
     const version = { term: 2 ** 32 - 1, counter: 2 ** 53 - 1 };
     commitNow(run, { ...contents(1, 65), version, outcomes });
     const again = opened(run.disk);
-    expect(again.core.meta(file(1))).to.deep.equal({ version, outcomes, mark: undefined });
+    expect(again.core.meta(file(1))).to.deep.equal({
+      version,
+      outcomes,
+      mark: undefined,
+      losses: 0,
+    });
     const more = [...outcomes, ...outcomes.slice(0, 1)];
     const beyond = [
       { ...contents(1, 65), outcomes: more },

@@ -11,7 +11,7 @@ import {
   createChecksumProtection,
   createSecureRandom,
   Endpoint,
-  LOOPBACK_DATAGRAM_BYTES,
+  interfaceDatagramBytes,
   RudpError,
   SocketEndpoint,
   type EndpointEvent,
@@ -58,7 +58,7 @@ const newEndpoint = (name: string): Endpoint =>
     incarnation: 1,
     protection: createChecksumProtection(),
     random: createSecureRandom(),
-    loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+    interfaceDatagramBytes,
     sendBufferBytes: 8 * 1024 * 1024,
   });
 

@@ -27,9 +27,8 @@ export const writeWelcome = (
   localId: ConnectionId,
   handshake: HandshakeProtection,
   options: ResolvedOptions,
-  address: string,
 ): Uint8Array => {
   const header = welcomeHeader(clientId, localId);
-  const introduction = encodeIntroduction(introductionOf(options, address));
+  const introduction = encodeIntroduction(introductionOf(options));
   return encodeWelcome(header, handshake.write(introduction, header));
 };

@@ -253,9 +253,9 @@ export class Connection {
       case 'gone':
         return NEVER;
       case 'established': {
-        const { loss, acks, mtu, paceUntil } = this.#parts;
+        const { loss, acks, paceUntil } = this.#parts;
         const idle = Math.min(this.#idleAt(), this.#keepaliveAt());
-        return Math.min(loss.timeout(), acks.deadline, mtu.probeAt, paceUntil, idle);
+        return Math.min(loss.timeout(), acks.deadline, paceUntil, idle);
       }
     }
   }

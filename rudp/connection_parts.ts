@@ -7,11 +7,12 @@ import { DeliveryRate } from './delivery_rate.ts';
 import { ReceiveCredit, SendCredit } from './flow_control.ts';
 import { introductionOf, type Introduction } from './handshake_codec.ts';
 import { KeyUpdate } from './key_update.ts';
+import { MIN_DATAGRAM_BYTES } from './limits.ts';
 import { LossDetection } from './loss_detection.ts';
 import type { LossMeasure } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { ConnectionObserver } from './observer.ts';
-import { datagramBytesFor, type ResolvedOptions } from './options.ts';
+import type { ResolvedOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
 import type { ConnectionId } from './packet_codec.ts';
 import { PathMtu } from './path_mtu.ts';
@@ -60,6 +61,12 @@ export interface ConnectionParts {
   paceUntil: Millis;
 }
 
+/** Searches up to what we send, the peer takes and the interface between carries. */
+const createPathMtu = (options: ResolvedOptions, peer: Introduction, address: string): PathMtu => {
+  const ours = Math.min(options.maxDatagramBytes, options.interfaceDatagramBytes(address));
+  return new PathMtu(Math.max(MIN_DATAGRAM_BYTES, Math.min(ours, peer.maxDatagramBytes)));
+};
+
 /** @param deliver takes each message that is complete and whose turn has come. */
 export const createParts = (
   seed: ConnectionSeed,
@@ -70,8 +77,7 @@ export const createParts = (
   const { peer } = seed;
   const sendCredit = new SendCredit(peer.connectionWindowBytes);
   const receiveCredit = new ReceiveCredit(options.connectionWindowBytes);
-  const ours = datagramBytesFor(options, seed.address);
-  const mtu = new PathMtu(Math.min(ours, peer.maxDatagramBytes));
+  const mtu = createPathMtu(options, peer, seed.address);
   const limits = {
     maxChannels: Math.min(options.maxChannels, peer.maxChannels),
     maxMessageBytes: peer.maxMessageBytes,
@@ -98,7 +104,7 @@ export const createParts = (
     rate: new DeliveryRate(),
     redundancy: new Redundancy(options.redundancyShare, seed.loss),
     counters,
-    observer: options.observe?.({ ...seed, local: introductionOf(options, seed.address) }, now),
+    observer: options.observe?.({ ...seed, local: introductionOf(options) }, now),
     pingPending: false,
     probesPending: 0,
     paceUntil: NEVER,

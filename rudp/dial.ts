@@ -45,7 +45,7 @@ export const createDial = (
   now: Millis,
 ): Dial => {
   const handshake = options.protection.initiator();
-  const introduction = encodeIntroduction(introductionOf(options, address));
+  const introduction = encodeIntroduction(introductionOf(options));
   return {
     handle,
     address,

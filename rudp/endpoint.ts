@@ -208,7 +208,7 @@ export class Endpoint {
       return;
     }
     const localId = this.#newId();
-    const welcome = writeWelcome(clientId, localId, handshake, this.options, from);
+    const welcome = writeWelcome(clientId, localId, handshake, this.options);
     const connection = new Connection(
       {
         handle: this.#takeHandle(),

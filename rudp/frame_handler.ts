@@ -109,7 +109,7 @@ const settleAcked = (parts: ConnectionParts, packet: SentPacket, now: Millis): v
   if (packet.largestAcknowledged >= 0) parts.acks.forgetUpTo(packet.largestAcknowledged);
   const { sizeBytes, timeSent, windowLimited } = packet;
   congestion.onAcked(sizeBytes, timeSent, loss.rtt.smoothedRtt, windowLimited, now);
-  if (parts.mtu.onAcked(packet.packetNumber, sizeBytes)) {
+  if (parts.mtu.onAcked(packet.packetNumber, sizeBytes, now)) {
     congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
   }
   if (!packet.mtuProbe) parts.redundancy.loss.onSettled(false);
@@ -125,13 +125,15 @@ export const settleLost = (parts: ConnectionParts, now: Millis): void => {
     parts.observer?.packetLost(packet, now);
     parts.channels.onLost(packet);
     if (packet.maxData) parts.receiveCredit.updatePending = true;
-    if (!packet.mtuProbe) {
+    if (packet.mtuProbe) {
+      parts.mtu.onProbeLost(packet.sizeBytes, now);
+    } else {
       parts.redundancy.onLost(packet);
       lostBytes += packet.sizeBytes;
       newest = Math.max(newest, packet.timeSent);
-    }
-    if (parts.mtu.onLost(packet.packetNumber, packet.sizeBytes, now)) {
-      congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
+      if (parts.mtu.onLost(packet.packetNumber, packet.sizeBytes)) {
+        congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
+      }
     }
     loss.sent.release(packet);
   }

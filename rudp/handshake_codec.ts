@@ -3,7 +3,7 @@
 import type { ByteReader } from './byte_reader.ts';
 import { MAX_DATAGRAM_BYTES, MAX_NAME_BYTES, MIN_DATAGRAM_BYTES } from './limits.ts';
 import type { Millis } from './millis.ts';
-import { datagramBytesFor, type ResolvedOptions } from './options.ts';
+import type { ResolvedOptions } from './options.ts';
 import { varintBytes, writeVarint } from './varint.ts';
 
 /** The transport parameters of one side (the idea of RFC 9000 §18). */
@@ -42,10 +42,10 @@ const MAX_PARAMETERS = 32;
 const MICROS = 1000;
 const wireFactor = (name: ParameterName): number => (name.endsWith('Ms') ? MICROS : 1);
 
-export const introductionOf = (options: ResolvedOptions, address: string): Introduction => ({
+export const introductionOf = (options: ResolvedOptions): Introduction => ({
   name: options.name,
   incarnation: options.incarnation,
-  maxDatagramBytes: datagramBytesFor(options, address),
+  maxDatagramBytes: options.maxDatagramBytes,
   idleTimeoutMs: options.idleTimeoutMs,
   maxAckDelayMs: options.maxAckDelayMs,
   maxMessageBytes: options.maxMessageBytes,

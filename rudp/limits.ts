@@ -12,6 +12,9 @@ export const MIN_DATAGRAM_BYTES = 1200;
 /** The most that UDP over IPv4 carries: 65,535 less 20 bytes of IP and 8 of UDP header. */
 export const MAX_DATAGRAM_BYTES = 65_507;
 
+/** What an Ethernet with its MTU of 1,500 carries, less the same headers. */
+export const ETHERNET_DATAGRAM_BYTES = 1_472;
+
 /** The longest name of a peer, in UTF-8. */
 export const MAX_NAME_BYTES = 64;
 

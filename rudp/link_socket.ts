@@ -1,9 +1,10 @@
 /** I/O: the links of one named node to others, on a UDP socket of its own. */
 
 import { Endpoint } from './endpoint.ts';
+import { interfaceDatagramBytes } from './interface_mtu.ts';
 import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
 import { QlogFiles } from './qlog_files.ts';
-import { createSecureRandom, LOOPBACK_DATAGRAM_BYTES } from './rudp_endpoint.ts';
+import { createSecureRandom } from './rudp_endpoint.ts';
 import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
 
@@ -37,7 +38,7 @@ export class LinkSocket {
     const endpoint = new Endpoint({
       name,
       incarnation,
-      loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+      interfaceDatagramBytes,
       protection: createProtection(security),
       random: createSecureRandom(),
       observe: qlog?.observe,

@@ -3,6 +3,7 @@
 import { isCongestionName, type CongestionName } from './congestion.ts';
 import { RudpError } from './errors.ts';
 import {
+  ETHERNET_DATAGRAM_BYTES,
   MAX_ACK_RANGES,
   MAX_CLUSTER_ID_BYTES,
   MAX_DATAGRAM_BYTES,
@@ -37,10 +38,13 @@ export interface EndpointOptions {
   readonly maxAckDelayMs?: Millis;
   /** What the round-trip time is taken for before it is measured. Default 50 ms. */
   readonly initialRttMs?: Millis;
-  /** The longest datagram that is sent and accepted, 1,200 to 65,507. Default 1,200. */
+  /** The longest datagram that is sent and accepted, 1,200 to 65,507, the default. */
   readonly maxDatagramBytes?: number;
-  /** The same for peers on 127.0.0.0/8. Default `maxDatagramBytes`. */
-  readonly loopbackDatagramBytes?: number;
+  /**
+   * The longest datagram that the interface towards an address ("10.0.0.1:4000") sends in one
+   * piece, up to which longer ones are tried (path_mtu.ts). Default: 1,472 everywhere, an Ethernet's.
+   */
+  readonly interfaceDatagramBytes?: (address: string) => number;
   /** The longest message accepted from the peer, up to 16 MiB, the default. */
   readonly maxMessageBytes?: number;
   /** Channels with unacknowledged messages at one time, per connection. Default 4,096. */
@@ -100,7 +104,6 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
   ['maxAckDelayMs', 0, 1_000],
   ['initialRttMs', 1, 10_000],
   ['maxDatagramBytes', MIN_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
-  ['loopbackDatagramBytes', MIN_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   ['maxMessageBytes', 0, MAX_MESSAGE_BYTES],
   ['maxChannels', 1, 1_000_000],
   ['sendBufferBytes', MESSAGE_OVERHEAD_BYTES, MAX_WINDOW_BYTES],
@@ -119,7 +122,6 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
  * @throws RudpError 'invalid' for a value out of its range.
  */
 export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
-  const maxDatagramBytes = options.maxDatagramBytes ?? MIN_DATAGRAM_BYTES;
   const resolved: ResolvedOptions = {
     name: options.name,
     incarnation: options.incarnation,
@@ -132,8 +134,8 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5_000,
     maxAckDelayMs: options.maxAckDelayMs ?? 5,
     initialRttMs: options.initialRttMs ?? 50,
-    maxDatagramBytes,
-    loopbackDatagramBytes: options.loopbackDatagramBytes ?? maxDatagramBytes,
+    maxDatagramBytes: options.maxDatagramBytes ?? MAX_DATAGRAM_BYTES,
+    interfaceDatagramBytes: options.interfaceDatagramBytes ?? (() => ETHERNET_DATAGRAM_BYTES),
     maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,
     maxChannels: options.maxChannels ?? 4_096,
     sendBufferBytes: options.sendBufferBytes ?? 64 * 1024 * 1024,
@@ -188,10 +190,3 @@ const check = (options: ResolvedOptions): void => {
     );
   }
 };
-
-/** True for "127.x.y.z:port". */
-export const isLoopback = (address: string): boolean => address.startsWith('127.');
-
-/** The longest datagram for `address` that these options allow. */
-export const datagramBytesFor = (options: ResolvedOptions, address: string): number =>
-  isLoopback(address) ? options.loopbackDatagramBytes : options.maxDatagramBytes;

@@ -20,7 +20,7 @@ const SMALL_PROBES_FROM_PTO = 2;
  * its length, 0 if there is nothing to send now.
  */
 export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Millis): number => {
-  if (parts.mtu.probeAt <= now) return buildMtuProbe(parts, buffer, now);
+  if (parts.mtu.isProbeDue(parts.channels.hasData, now)) return buildMtuProbe(parts, buffer, now);
   const probing = parts.probesPending > 0;
   const wanting =
     probing ||
@@ -164,7 +164,7 @@ const noteSent = (
 const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis): number => {
   const { loss, protection } = parts;
   const packetNumber = loss.sent.nextPacketNumber;
-  const size = parts.mtu.takeProbe(now);
+  const size = parts.mtu.takeProbe();
   const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
   buffer.fill(FRAME.padding, header, size - protection.overhead);
   buffer[header] = FRAME.ping;

@@ -5,6 +5,7 @@ import type { ConnectionHandle } from './connection.ts';
 import { Endpoint, type EndpointEvent } from './endpoint.ts';
 import { CLOSE, RudpError } from './errors.ts';
 import { Fifo } from './fifo.ts';
+import { interfaceDatagramBytes } from './interface_mtu.ts';
 import type { EndpointOptions } from './options.ts';
 import { QlogFiles } from './qlog_files.ts';
 import { RudpConnection, type Driver } from './rudp_connection.ts';
@@ -32,9 +33,6 @@ export interface BindOptions extends Omit<
   /** The qlog files have ended because of an error, told once. Default: a warning of the process. */
   readonly onQlogError?: (error: Error) => void;
 }
-
-/** Large datagrams cost little on the loopback interface, whose MTU is 64 KiB. */
-export const LOOPBACK_DATAGRAM_BYTES = 32 * 1024;
 
 const RANDOM_BATCH = 64;
 /** Connections that wait for `accept`; a further one is closed. */
@@ -89,7 +87,7 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
       {
         name: '',
         incarnation: Date.now(),
-        loopbackDatagramBytes: LOOPBACK_DATAGRAM_BYTES,
+        interfaceDatagramBytes,
         ...rest,
         protection: createProtection(securityOf(key, keys, insecure)),
         random: createSecureRandom(),

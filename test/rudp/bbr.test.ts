@@ -53,7 +53,9 @@ describe('BBR', () => {
 
   it('shares a bottleneck with its like once both have seen its own round trip', () => {
     const link = new Bottleneck(1, LINK);
-    const flows = [link.addFlow({ congestion: 'bbr' }), link.addFlow({ congestion: 'bbr' })];
+    // With one size of datagrams, both begin alike.
+    const options = { congestion: 'bbr', interfaceDatagramBytes: () => 1_200 } as const;
+    const flows = [link.addFlow(options), link.addFlow(options)];
     for (const flow of flows) link.bulk(flow, 16 * 1024);
     link.run(6_000);
     const [first, second] = flows.map(({ deliveredBytes }) => deliveredBytes);

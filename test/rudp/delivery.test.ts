@@ -103,7 +103,11 @@ describe('delivery', () => {
 
   it('holds with large datagrams, and when the path stops carrying them', () => {
     underSeeds([21, 22, 23], (seed) => {
-      const pair = new SimulatedPair(seed, { loss: 0.02 }, both({ maxDatagramBytes: 16_000 }));
+      const pair = new SimulatedPair(
+        seed,
+        { loss: 0.02 },
+        both({ interfaceDatagramBytes: () => 65_507 }),
+      );
       let steps = 0;
       pair.afterStep = () => {
         steps += 1;
@@ -114,31 +118,54 @@ describe('delivery', () => {
     });
   });
 
-  it('falls back on a black hole, and finds the large size again when it is gone', () => {
-    const pair = new SimulatedPair(1, {}, both({ maxDatagramBytes: 9_000, congestion: 'newreno' }));
+  it('finds what the path carries, falls back on a black hole, and looks again later', () => {
+    const options = { interfaceDatagramBytes: () => 65_507, congestion: 'newreno' } as const;
+    const pair = new SimulatedPair(1, { mtuBytes: 10_000 }, both(options));
     pair.connect();
-    const datagramBytes = () => pair.client.endpoint.stats(pair.client.connection).datagramBytes;
-    expect(datagramBytes()).to.equal(9_000);
-    pair.network.setDefaults({ mtuBytes: 1_500 });
+    const stats = () => pair.client.endpoint.stats(pair.client.connection);
+    pair.runUntil(() => stats().datagramBytes === 8_972, 'the size below 10,000');
+    pair.network.setDefaults({ mtuBytes: 1_400 });
     pair.send(new Uint8Array(200_000));
     pair.runUntil(() => pair.server.of('message').length === 1, 'the message through the hole');
-    expect(datagramBytes()).to.equal(1_200);
+    pair.runFor(1_000);
+    expect(stats()).to.include({ mtuBlackHoles: 1, datagramBytes: 1_392 });
     expect(pair.now).to.be.lessThan(5_000);
-    const congestionWindow = () =>
-      pair.client.endpoint.stats(pair.client.connection).congestionWindow;
-    pair.runFor(100);
-    const before = congestionWindow();
-    pair.runFor(8_000);
-    expect(datagramBytes()).to.equal(1_200);
-    expect(congestionWindow(), 'after lost probes').to.equal(before);
-    pair.network.setDefaults({ mtuBytes: 9_000 });
-    pair.runUntil(() => datagramBytes() === 9_000, 'the large datagram');
+    const before = stats().congestionWindow;
+    const delivered = () => pair.server.of('message').length;
+    for (let count = 2; count <= 10; count += 1) {
+      pair.send(new Uint8Array(10));
+      pair.runUntil(() => delivered() === count, 'a small message');
+      pair.runFor(1_000);
+    }
+    expect(stats().datagramBytes).to.equal(1_392);
+    expect(stats().congestionWindow, 'after lost probes').to.be.at.least(before);
+    pair.network.setDefaults({ mtuBytes: 65_507 });
+    pair.runFor(60_000);
+    expect(stats().datagramBytes, 'while idle').to.equal(1_392);
+    pair.send(new Uint8Array(10));
+    pair.runUntil(() => stats().datagramBytes === 65_507, 'the large datagram');
     pair.send(new Uint8Array(200_000));
-    pair.runUntil(() => pair.server.of('message').length === 2, 'the message after the hole');
+    pair.runUntil(() => delivered() === 12, 'the message after the hole');
+  });
+
+  it('has the datagrams of a loopback within four round trips of the first data', () => {
+    const loopback = both({ interfaceDatagramBytes: () => 65_507 });
+    const pair = new SimulatedPair(1, { delayMs: 10 }, loopback);
+    pair.connect();
+    const connectedAt = pair.now;
+    pair.send(new Uint8Array(1_000_000));
+    const { client } = pair;
+    const isLarge = () => client.endpoint.stats(client.connection).datagramBytes === 65_507;
+    pair.runUntil(isLarge, 'the large datagram');
+    expect(pair.now - connectedAt).to.be.at.most(4 * 20);
   });
 
   it('holds for a message of 16 MiB', () => {
-    const pair = new SimulatedPair(3, { loss: 0.01 }, both({ maxDatagramBytes: 60_000 }));
+    const pair = new SimulatedPair(
+      3,
+      { loss: 0.01 },
+      both({ interfaceDatagramBytes: () => 65_507 }),
+    );
     pair.connect();
     const message = messageOf(0, 0, 16 * 1024 * 1024);
     pair.send(message);

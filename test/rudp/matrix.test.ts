@@ -34,7 +34,8 @@ const exchange = (
   [mtuBytes, laterMtuBytes]: readonly [number, number],
   congestion: (typeof CONGESTION)[number],
 ): void => {
-  const options = { congestion, maxDatagramBytes: 9_000, connectionWindowBytes: 20_000_000 };
+  const interfaceDatagramBytes = () => 9_000;
+  const options = { congestion, interfaceDatagramBytes, connectionWindowBytes: 20_000_000 };
   const pair = new SimulatedPair(
     seed,
     { delayMs: 5, ...profile, mtuBytes },

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
 import { RudpError } from '../../rudp/errors.ts';
-import { datagramBytesFor, resolveOptions, type EndpointOptions } from '../../rudp/options.ts';
+import { resolveOptions, type EndpointOptions } from '../../rudp/options.ts';
 
 const resolve = (options: Partial<EndpointOptions> = {}) =>
   resolveOptions({
@@ -17,8 +17,7 @@ describe('options', () => {
     expect(resolve()).to.include({
       congestion: 'bbr',
       idleTimeoutMs: 10_000,
-      maxDatagramBytes: 1200,
-      loopbackDatagramBytes: 1200,
+      maxDatagramBytes: 65_507,
       maxChannels: 4096,
       sendBufferBytes: 64 * 1024 * 1024,
       maxMessageBytes: 16 * 1024 * 1024,
@@ -59,9 +58,7 @@ describe('options', () => {
     expect(() => resolve({ congestion: 'vegas' as never })).to.throw('vegas');
   });
 
-  it('allow long datagrams on loopback alone', () => {
-    const options = resolve({ loopbackDatagramBytes: 60_000 });
-    expect(datagramBytesFor(options, '127.3.0.1:5')).to.equal(60_000);
-    expect(datagramBytesFor(options, '12.7.0.1:5')).to.equal(1200);
+  it('take every interface for an Ethernet unless the shell knows better', () => {
+    expect(resolve().interfaceDatagramBytes('10.0.0.1:5')).to.equal(1_472);
   });
 });

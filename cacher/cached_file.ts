@@ -96,6 +96,11 @@ export interface CachedFile {
   prepared: Order | undefined;
   /** The transaction that brought the clean copy: an earlier one's orders are not about it (rule 7). */
   installed: Order | undefined;
+  /**
+   * The term that this node is to be owner of, and was not granted yet, and the term whose holders have
+   * what its first write would build on (0: the disk). As long as it stands, nothing was written under it.
+   */
+  pledge: { readonly term: number; readonly base: number } | undefined;
   /** The last transaction that wanted pages here and was refused; it is refused again (rule 7). */
   declined: Order | undefined;
   /** Where the contents last came from. */
@@ -132,6 +137,7 @@ export const newCachedFile = (file: FileNumber): CachedFile => ({
   expected: undefined,
   prepared: undefined,
   installed: undefined,
+  pledge: undefined,
   declined: undefined,
   source: 'local',
   lastUsedMs: 0,

@@ -252,6 +252,9 @@ const order = (cacher: Cacher, message: Message): boolean => {
     case 'prepareBackup':
       fileMessage(cacher, message, orders.prepareBackup);
       return true;
+    case 'prepareOwner':
+      fileMessage(cacher, message, orders.prepareOwner);
+      return true;
     case 'grant':
       fileMessage(cacher, message, orders.grant);
       return true;
@@ -335,8 +338,8 @@ const tidy = (cacher: Cacher, cached: CachedFile): void => {
   }
   const unused = cached.pages === 0 && cached.want === undefined && cached.operations.length === 0;
   // What was promised or refused must be known when an order is repeated.
-  if (unused && cached.term === 0 && cached.declined === undefined)
-    cacher.files.delete(cached.file);
+  const remembered = cached.declined !== undefined || cached.pledge !== undefined;
+  if (unused && cached.term === 0 && !remembered) cacher.files.delete(cached.file);
 };
 
 /** One message of an application on this node. */

@@ -47,6 +47,8 @@ export type CopyEvent =
   | 'recover'
   /** Owner from now on, in place of one that was lost. */
   | 'promote'
+  /** As recover or registered-anew, where the contents are those of a term whose other holders may be gone. */
+  | 'hold'
   /** This node registered anew: the server knows nothing of what it holds. */
   | 'registered-anew';
 
@@ -71,6 +73,7 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     drop: 'invalid',
     invalidate: 'invalid',
     evict: 'invalid',
+    hold: 'frozen',
     recover: 'invalid',
     'registered-anew': 'invalid',
   },
@@ -78,6 +81,7 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     grant: 'modified',
     'no-backup': 'shared',
     refused: 'invalid',
+    hold: 'frozen',
     recover: 'invalid',
     'registered-anew': 'invalid',
   },

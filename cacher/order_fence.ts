@@ -10,6 +10,7 @@ import type { Cacher } from './cacher_state.ts';
 const OF_A_ROLE: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'data',
   'grant',
+  'prepareOwner',
   'freeze',
   'collect',
   'clean',

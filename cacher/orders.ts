@@ -207,6 +207,17 @@ export const prepareBackup = (
   answer(false);
 };
 
+/** This node will be owner under a term: should the grant be lost, it can say that nothing was written. */
+export const prepareOwner = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'prepareOwner'>,
+): void => {
+  const { order, file, term, base } = message;
+  cached.pledge = { term, base };
+  sendToServer(cacher, { type: 'ownerPrepared', order, file });
+};
+
 /** This node may write; it makes one write at once, before any order (rule 14). */
 export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'grant'>): void => {
   const { order, file, request, term, version } = message;
@@ -228,6 +239,7 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
     return;
   }
   cached.want = undefined;
+  cached.pledge = undefined;
   if (message.bytes.length > 0) {
     cached.bytes = message.bytes.slice();
     cached.outcomes = message.outcomes;
@@ -302,6 +314,7 @@ export const data = (cacher: Cacher, cached: CachedFile, message: Message<'data'
   } else if (want?.request === request && cached.copy === 'invalid') {
     if (want.type === 'getShared') {
       cached.want = undefined;
+      cached.pledge = undefined;
       install(cacher, cached, message, 'data');
     } else if (want.type === 'getModified') {
       install(cacher, cached, message, 'data-ahead-of-grant');
@@ -338,6 +351,7 @@ export const noBackup = (
   sendToServer(cacher, { type: 'received', order: message.order, file: message.file });
   if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
   cached.want = undefined;
+  cached.pledge = undefined;
   if (cached.copy === 'arriving') move(cached, 'no-backup');
   if (want.operation !== undefined) want.operation.through = true;
   if (cached.copy === 'invalid' && cached.operations.length === 0) releasePages(cacher, cached);

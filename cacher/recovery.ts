@@ -8,6 +8,19 @@ import { reply, sendToServer, type Cacher } from './cacher_state.ts';
 import { DIRTY } from './copy_table.ts';
 import { releasePages } from './pages.ts';
 
+/**
+ * This node was to be owner of a dirty file and has its contents: should the grant be lost together with
+ * the new backup, nobody else may have them.
+ */
+export const isEntrusted = ({ copy, pledge }: CachedFile): boolean =>
+  (copy === 'arriving' || copy === 'shared') && pledge !== undefined && pledge.base > 0;
+
+/** Keeps what it is entrusted with, under the term whose holders it was to take over from. */
+export const hold = (cached: CachedFile): void => {
+  move(cached, 'hold');
+  cached.contentsTerm = cached.pledge?.base ?? 0;
+};
+
 /** Stops serving the file, gives a clean copy up, says what is held. */
 export const recover = (cacher: Cacher, cached: CachedFile, message: Message<'recover'>): void => {
   const { order, file, term } = message;
@@ -19,12 +32,15 @@ export const recover = (cacher: Cacher, cached: CachedFile, message: Message<'re
   cached.term = Math.max(cached.term, term);
   // An empty place proves something only if the disk had the contents when it was made.
   if (cached.copy === 'reserved' && !cached.onDisk) move(cached, 'invalidate');
-  if (cached.copy !== 'invalid') move(cached, 'recover');
+  if (isEntrusted(cached)) hold(cached);
+  else if (cached.copy !== 'invalid') move(cached, 'recover');
   if (cached.copy === 'invalid') releasePages(cacher, cached);
   const dirty = DIRTY.has(cached.copy);
   const kind = dirty ? 'dirty' : cached.copy === 'reserved' ? 'empty' : 'none';
-  const { contentsTerm, version } = cached;
-  sendToServer(cacher, { type: 'recovered', order, file, kind, term: contentsTerm, version });
+  const { contentsTerm, version, pledge } = cached;
+  const ungranted = { ungranted: pledge?.term ?? 0, base: pledge?.base ?? 0 };
+  const report = { kind, term: contentsTerm, version, ...ungranted } as const;
+  sendToServer(cacher, { type: 'recovered', order, file, ...report });
 };
 
 /** This node is the owner now; the new backup gets everything before the file is served. */

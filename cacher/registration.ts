@@ -10,6 +10,7 @@ import type { CopyState } from './copy_table.ts';
 import { heartbeatSent, renew, startLease } from './leases.ts';
 import { noteLoss } from './losses.ts';
 import { releasePages } from './pages.ts';
+import { hold, isEntrusted } from './recovery.ts';
 import { outcomeUnknown, timeOut } from './waiting.ts';
 
 /** How long a request waits for its answer before it is made again under the same id. */
@@ -37,8 +38,13 @@ const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
 
 const holdingsOf = (cacher: Cacher): Holding[] => {
   const holdings: Holding[] = [];
-  for (const { file, copy, contentsTerm: term, version, onDisk } of cacher.files.values()) {
-    const kind = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
+  for (const cached of cacher.files.values()) {
+    const { file, copy, contentsTerm, version, onDisk, pledge } = cached;
+    const own = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
+    const held = isEntrusted(cached) ? 'dirty' : own;
+    // That nothing was written under the term that it was to own is worth as much as contents.
+    const kind = pledge !== undefined && held !== 'dirty' ? 'empty' : held;
+    const term = Math.max(contentsTerm, pledge?.term ?? 0);
     if (kind !== undefined && holdings.length < HOLDINGS_LIMIT) {
       holdings.push({ file, kind, term, version });
     }
@@ -118,7 +124,8 @@ const startAnew = (
     cached.roleTerm = cached.copy === 'invalid' ? 0 : cached.contentsTerm;
     cached.term = cached.roleTerm;
     if (cached.copy === 'invalid' || (cached.copy === 'shared' && kept.has(cached.file))) continue;
-    move(cached, 'registered-anew');
+    if (isEntrusted(cached)) hold(cached);
+    else move(cached, 'registered-anew');
     const unwanted = !wanted.has(cached.file);
     if (cached.copy === 'frozen' && unwanted) move(cached, 'drop');
     if (cached.copy === 'reserved' && unwanted) move(cached, 'invalidate');

@@ -27,6 +27,8 @@ export interface DirectoryEntry {
   unavailable: boolean;
   /** Members that have registered again with dirty contents of it. */
   reporters: Set<NodeId>;
+  /** Members with frozen contents of an earlier term, to be dropped with the next recovery. */
+  leftovers: Set<NodeId>;
   /** Holders that have registered again and hold nothing of it any more. */
   empty: Set<NodeId>;
   /** It has lost writes, and members have still to note it. */
@@ -50,6 +52,7 @@ export const newEntry = (file: FileNumber, version: Version): DirectoryEntry => 
   queue: [],
   unavailable: false,
   reporters: new Set(),
+  leftovers: new Set(),
   empty: new Set(),
   lossUntold: false,
   preempting: false,

@@ -32,6 +32,7 @@ export const becomeUnavailable = (
 export const becomeAvailable = (server: Server, entry: DirectoryEntry): void => {
   entry.unavailable = false;
   entry.reporters.clear();
+  entry.leftovers.clear();
   entry.empty.clear();
   server.unavailableSince.delete(entry.file);
 };

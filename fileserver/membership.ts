@@ -108,6 +108,7 @@ export const remove = (server: Server, member: MemberRecord): void => {
   for (const entry of server.entries.values()) {
     entry.queue = entry.queue.filter((each) => !concerns(each, member.node));
     entry.reporters.delete(member.node);
+    entry.leftovers.delete(member.node);
     forgetSharer(entry, member.node);
   }
   closeLink(server, member.link);

@@ -131,7 +131,7 @@ const isWaitedFor = (server: Server, transaction: Transaction): boolean => {
 
 /** Everybody who may hold something of the file, or waits for it. */
 const partiesOf = (entry: DirectoryEntry, running: Transaction[]): Set<NodeId> => {
-  const nodes = new Set<NodeId>([...entry.sharers, ...entry.reporters]);
+  const nodes = new Set<NodeId>([...entry.sharers, ...entry.reporters, ...entry.leftovers]);
   const add = (...some: readonly (NodeId | undefined)[]): void => {
     for (const node of some) if (node !== undefined) nodes.add(node);
   };

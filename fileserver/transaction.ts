@@ -110,6 +110,9 @@ export interface Report {
   readonly kind: 'clean' | 'dirty' | 'empty' | 'none';
   readonly term: number;
   readonly version: Version;
+  /** The term that it was to be owner of and was not granted, 0 if there is none, and its base. */
+  readonly ungranted: number;
+  readonly base: number;
 }
 
 export interface Recover extends Common {

@@ -39,6 +39,17 @@ const invalidate = (server: Server, transaction: GetModified, node: NodeId): voi
   );
 };
 
+/**
+ * The asker learns its term before the disk does. Should the grant be lost together with the new backup,
+ * it is the one who can say that nothing was written under that term.
+ */
+const prepareOwner = (server: Server, transaction: GetModified, base: number): void => {
+  const { file, term } = transaction;
+  const to = { order: orderOf(server, transaction), file } as const;
+  const message = { type: 'prepareOwner', ...to, term, base } as const;
+  order(server, transaction, asker(transaction), message, 'ownerPrepared');
+};
+
 /** Asks the chosen node to be the backup. */
 const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   const { file, term, backup } = transaction;
@@ -90,6 +101,7 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
     orderVia(server, transaction, supplier, message, writer, 'received');
   }
   prepareBackup(server, entry, transaction);
+  if (transaction.backup !== undefined) prepareOwner(server, transaction, 0);
   // The backup's copy stays: it is the one the first write builds on.
   for (const node of others) {
     if (node !== transaction.backup) invalidate(server, transaction, node);
@@ -105,6 +117,7 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   transaction.backup = owner;
   transaction.backupHolds = true;
   transaction.requesterHolds = writer === backup || holdsStill(entry, transaction);
+  prepareOwner(server, transaction, entry.term);
   const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
   const forward = !transaction.requesterHolds;
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };

@@ -8,6 +8,7 @@ import { assert } from '../../protocol/assert.ts';
 import { compareVersions, formatVersion, type NodeId, type Version } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { chooseBackup } from '../backup_choice.ts';
+import type { DirtyMark } from '../disk/disk_events.ts';
 import {
   becomeAvailable,
   becomeUnavailable,
@@ -65,11 +66,23 @@ export const recoverAnswered = (
   }
 };
 
-/** The newest contents that anybody of an acceptable term reported. */
-const newest = (transaction: Recover, term: number): Report | undefined => {
+/**
+ * The term from which on contents count: the mark's, unless one of its pair knows that nothing was written
+ * under it. Then what it builds on is the file: 0 if that is the disk's contents.
+ */
+const floorOf = (transaction: Recover, mark: DirtyMark): number => {
+  for (const { node, kind, term, ungranted, base } of transaction.reports) {
+    if (node === mark.owner && ungranted === mark.term) return base;
+    if (node === mark.backup && kind === 'empty' && term === mark.term) return 0;
+  }
+  return mark.term;
+};
+
+/** The newest contents that anybody reported of a term that counts; none if the disk's do. */
+const newest = (transaction: Recover, floor: number): Report | undefined => {
   let best: Report | undefined;
   for (const report of transaction.reports) {
-    if (report.kind !== 'dirty' || report.term < term) continue;
+    if (report.kind !== 'dirty' || report.term < floor) continue;
     if (best === undefined || compareVersions(report.version, best.version) > 0) best = report;
   }
   return best;
@@ -84,17 +97,15 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     release(server, entry, transaction, undefined);
     return false;
   }
-  const best = newest(transaction, mark.term);
+  const floor = floorOf(transaction, mark);
+  const best = floor === 0 ? undefined : newest(transaction, floor);
   if (best !== undefined) {
     transaction.source = best.node;
     transaction.version = best.version;
     prepareBackup(server, entry, transaction);
     return false;
   }
-  const nothingWritten = transaction.reports.some(
-    (each) => each.kind === 'empty' && each.term >= mark.term,
-  );
-  if (nothingWritten) {
+  if (floor === 0) {
     // The mark was made and no write was acknowledged after it: the disk is current.
     transaction.phase = 'load';
     load(server, transaction);
@@ -114,6 +125,7 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     load(server, transaction);
     return false;
   }
+  for (const { node, kind } of transaction.reports) if (kind === 'dirty') entry.leftovers.add(node);
   becomeUnavailable(server, entry, mark);
   log(
     server,

@@ -47,6 +47,8 @@ describe('the file server', () => {
     const [prepare] = run.sent('n2#1');
     if (prepare?.type !== 'prepareBackup') throw new Error('no backup is prepared');
     const { order } = prepare;
+    run.take();
+    run.from('n1#1', { type: 'ownerPrepared', order, file: FILE });
     const answer = { type: 'backupPrepared', file: FILE, full: false, holds: false } as const;
     run.from('n3#1', { ...answer, order });
     run.from('n2#1', { ...answer, order: { ...order, epoch: 2 } });

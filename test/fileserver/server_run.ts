@@ -136,7 +136,17 @@ export class ServerRun {
       writeThroughDone: { type: 'received', order, file },
       collect: { type: 'collected', order, file, ...contents },
       clean: { type: 'cleaned', order, file },
-      recover: { type: 'recovered', order, file, kind: 'none', term: 0, version: FIRST_VERSION },
+      recover: {
+        type: 'recovered',
+        order,
+        file,
+        kind: 'none',
+        ungranted: 0,
+        base: 0,
+        term: 0,
+        version: FIRST_VERSION,
+      },
+      prepareOwner: { type: 'ownerPrepared', order, file },
       promote: { type: 'promoted', order, file },
       readOnce: { type: 'readOnceDone', order, file, ...contents },
     };

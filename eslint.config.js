@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', '**/*.gen.js', '**/*.gen.d.ts', 'bench/*.mjs'] },
+  { ignores: ['dist/**', '**/*.gen.js', '**/*.gen.d.ts', 'bench/*.mjs', 'bench/.peers/**'] },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -1,267 +1,199 @@
 /**
- * I/O: rudp beside TCP on the loopback interface, in the same run: request and response, one and 32
- * in flight, and bulk. Two processes. `npx tsx bench/rudp.ts [seconds per row, default 2]`.
+ * I/O: rudp beside other transports over the same links, in the same run: `npm run bench:rudp`.
+ * docs/benchmarks.md says what is measured, and how.
  */
 
-import { fork, type ChildProcess } from 'node:child_process';
-import { createServer, connect as connectTcp, type Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
+import { appendFileSync, existsSync } from 'node:fs';
+import { measureLink } from '../netem/link/measure_link.ts';
+import { IpLink } from '../netem/link/ip_link.ts';
 import {
-  createChecksumProtection,
-  createSecureRandom,
-  Endpoint,
-  interfaceDatagramBytes,
-  RudpError,
-  SocketEndpoint,
-  type EndpointEvent,
-} from '../rudp/index.ts';
+  nextPort,
+  startClient,
+  startServer,
+  type Figures,
+  type Scene,
+} from './transports/bench_run.ts';
+import type { Peer } from './transports/catalogue.ts';
+import { installPeer } from './transports/installed_peers.ts';
+import type { LinkProfile, Work } from './transports/links.ts';
+import { HELP, parseBenchOptions, type BenchOptions } from './transports/options.ts';
+import { openPlace, peerUnavailable, placeUnavailable } from './transports/place.ts';
+import { formatFigure, goalTable, linkTable, type Result } from './transports/report.ts';
+import { bulk } from './transports/workloads/bulk.ts';
+import { fairness } from './transports/workloads/fairness.ts';
+import { firstAnswer } from './transports/workloads/first_answer.ts';
+import { flood } from './transports/workloads/flood.ts';
+import { oneInFlight, thirtyTwoInFlight } from './transports/workloads/requests.ts';
+import { tail } from './transports/workloads/tail.ts';
 
-const REQUEST_BYTES = 128;
-const RESPONSE_BYTES = 1024;
-const BULK_BYTES = 64 * 1024;
-/** The receiver of bulk reports after so many messages. */
-const REPORT_EVERY = 16;
-const DEFAULT_SECONDS = 2;
-const HEADER_BYTES = 4;
+const WORKLOADS: Readonly<Record<Work, (scene: Scene) => Promise<Figures>>> = {
+  rr1: oneInFlight,
+  rr32: thirtyTwoInFlight,
+  bulk,
+  tail,
+  first: firstAnswer,
+  fair: fairness,
+  flood,
+};
 
-/** The first byte of a message. */
-const KIND = { request: 0, bulk: 1, response: 2, report: 3 } as const;
+/** Fairness of others is known, but for one to compare with; a flood of hellos is rudp's own. */
+const concerns = (work: Work, peer: Peer): boolean => {
+  if (work === 'fair') return peer.name === 'rudp' || peer.name === 'tcp';
+  if (work === 'flood') return peer.name === 'rudp';
+  return !(peer.datagramsOnly === true && work !== 'rr1' && work !== 'rr32');
+};
 
-/** What both transports offer to the measurements. */
-interface Pipe {
-  /** False if `onDrain` is to be waited for before more is sent (rudp has not taken this one then). */
-  send(message: Uint8Array): boolean;
-  onMessage: (message: Uint8Array) => void;
-  onDrain: () => void;
-  close(): Promise<void>;
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+
+/** On a terminal a line that is written over; else a line each. */
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, 100)}`);
+  else process.stderr.write(`${text}\n`);
+};
+
+interface Step {
+  readonly run: number;
+  readonly profile: LinkProfile;
+  readonly peer: Peer;
+  readonly works: readonly Work[];
 }
 
-const messageOf = (kind: number, bytes: number): Uint8Array => {
-  const message = new Uint8Array(bytes);
-  message[0] = kind;
-  return message;
+/** What will be measured, in order; `leave` is told what will not, and why. */
+const plan = (
+  options: BenchOptions,
+  peers: readonly Peer[],
+  leave: (what: string, reason: string) => void,
+): Step[] => {
+  const steps: Step[] = [];
+  for (let run = 1; run <= options.runs; run += 1) {
+    for (const profile of options.links) {
+      const reason = placeUnavailable(profile);
+      if (reason !== undefined) leave(profile.name, reason);
+      for (const peer of reason === undefined ? peers : []) {
+        const works = profile.works.filter(
+          (work) => options.works.includes(work) && concerns(work, peer),
+        );
+        if (works.length === 0) continue;
+        const unfit = peerUnavailable(peer, profile);
+        if (unfit !== undefined) leave(`${peer.name} on ${profile.name}`, unfit);
+        else steps.push({ run, profile, peer, works });
+      }
+    }
+  }
+  return steps;
 };
 
-/** Answers requests with responses, and reports every few bulk messages. */
-const serve = (pipe: Pipe): void => {
-  let bulk = 0;
-  pipe.onMessage = (message) => {
-    if (message[0] === KIND.request) pipe.send(messageOf(KIND.response, RESPONSE_BYTES));
-    else if (++bulk % REPORT_EVERY === 0) pipe.send(messageOf(KIND.report, 1));
+const measureStep = async (
+  { run, profile, peer, works }: Step,
+  options: BenchOptions,
+  take: (result: Result) => void,
+): Promise<void> => {
+  const place = await openPlace(profile, peer, options.pin, run);
+  const server = startServer(peer, place);
+  const client = startClient(peer, place);
+  const { seconds } = options;
+  const scene: Scene = { peer, profile, place, server, client, seconds, nextPort };
+  try {
+    for (const work of works) {
+      const result = { run, link: profile.name, peer: peer.name, work };
+      try {
+        take({ ...result, figures: await WORKLOADS[work](scene) });
+      } catch (error) {
+        take({ ...result, figures: {}, problem: messageOf(error) });
+        return;
+      }
+    }
+  } finally {
+    await client.end();
+    await server.end();
+    await place.close();
+  }
+};
+
+/** That the link does what it says, as seen from outside. */
+const checkLink = async ({ settings = {} }: LinkProfile): Promise<string> => {
+  const link = await IpLink.open({ ...settings, seed: 1 });
+  try {
+    const { medianRttMs, roundTripLoss, mbit = Number.NaN } = await measureLink(link);
+    const loss = 1 - (1 - (settings.loss ?? 0)) ** 2;
+    return (
+      `checked: round trip ${medianRttMs.toFixed(2)} ms (${2 * (settings.delayMs ?? 0)}), ` +
+      `lost there and back ${(100 * roundTripLoss).toFixed(1)} % (${(100 * loss).toFixed(1)}), ` +
+      `${mbit.toFixed(0)} Mbit/s arrive (${(1 - (settings.loss ?? 0)) * (settings.rateMbit ?? 0)})`
+    );
+  } finally {
+    await link.close();
+  }
+};
+
+const printTables = async (options: BenchOptions, results: readonly Result[]): Promise<void> => {
+  for (const profile of options.links) {
+    const table = linkTable(results, profile.name);
+    if (table === '') continue;
+    console.log(`\n### ${profile.name}: ${profile.says}\n`);
+    if (profile.kind === 'ip') console.log(`${await checkLink(profile)}\n`);
+    console.log(table);
+  }
+  const goals = goalTable(results);
+  if (goals !== '') console.log(`\n### Goals, medians of ${options.runs} run(s)\n\n${goals}`);
+  for (const { link, peer, work, run, problem } of results) {
+    if (problem !== undefined)
+      console.log(`\n${work} of ${peer} on ${link}, run ${run}: ${problem}`);
+  }
+};
+
+const bench = async (options: BenchOptions): Promise<void> => {
+  const left = new Map<string, string>();
+  const leave = (what: string, reason: string): void => {
+    if (!left.has(what)) progress(`left out: ${what}: ${reason}`);
+    left.set(what, reason);
   };
-};
-
-const newEndpoint = (name: string): Endpoint =>
-  new Endpoint({
-    name,
-    incarnation: 1,
-    protection: createChecksumProtection(),
-    random: createSecureRandom(),
-    interfaceDatagramBytes,
-    sendBufferBytes: 8 * 1024 * 1024,
-  });
-
-/** Runs one endpoint; `onPipe` is called for every connection. */
-const bindRudp = async (
-  name: string,
-  onPipe: (pipe: Pipe) => void,
-): Promise<{ endpoint: Endpoint; socket: SocketEndpoint<EndpointEvent> }> => {
-  const endpoint = newEndpoint(name);
-  const pipes = new Map<number, Pipe>();
-  const socket = await SocketEndpoint.bind(endpoint, {
-    onEvent: (event) => {
-      if (event.type === 'connected') {
-        const pipe = rudpPipe(endpoint, socket, event.connection);
-        pipes.set(event.connection, pipe);
-        onPipe(pipe);
-      } else if (event.type === 'message') pipes.get(event.connection)?.onMessage(event.message);
-      else if (event.type === 'drain') pipes.get(event.connection)?.onDrain();
-    },
-  });
-  return { endpoint, socket };
-};
-
-const rudpPipe = (
-  endpoint: Endpoint,
-  socket: SocketEndpoint<EndpointEvent>,
-  connection: number,
-): Pipe => ({
-  send: (message) => {
-    try {
-      endpoint.send(connection, message, {}, socket.now());
-      socket.wake();
-      return true;
-    } catch (error) {
-      // 'closed': the client hung up with messages still unanswered, at the end of bulk.
-      if (error instanceof RudpError && ['buffer-full', 'closed'].includes(error.code))
-        return false;
-      throw error;
+  const peers: Peer[] = [];
+  for (const peer of options.peers) {
+    if (peer.install !== undefined) progress(`installing ${peer.install}`);
+    const reason = await installPeer(peer);
+    if (reason === undefined) peers.push(peer);
+    else leave(peer.name, `${peer.install ?? peer.module} cannot be installed: ${reason}`);
+  }
+  const steps = plan(options, peers, leave);
+  const results: Result[] = [];
+  const take = (result: Result): void => {
+    results.push(result);
+    const host = { node: process.version, at: new Date().toISOString() };
+    if (options.json !== undefined) {
+      appendFileSync(options.json, `${JSON.stringify({ ...result, ...host })}\n`);
     }
-  },
-  onMessage: () => undefined,
-  onDrain: () => undefined,
-  close: async () => {
-    if (process.env['RUDP_STATS']) console.log(endpoint.stats(connection));
-    endpoint.close(connection, 0, 'done', socket.now());
-    await socket.close();
-  },
-});
-
-/** Messages with their length before them, as every protocol on TCP has to have it. */
-const tcpPipe = (socket: Socket): Pipe => {
-  socket.setNoDelay(true);
-  let rest = Buffer.alloc(0);
-  const pipe: Pipe = {
-    send: (message) => {
-      const header = Buffer.allocUnsafe(HEADER_BYTES);
-      header.writeUInt32BE(message.length);
-      socket.cork();
-      socket.write(header);
-      const more = socket.write(message);
-      process.nextTick(() => {
-        socket.uncork();
-      });
-      return more;
-    },
-    onMessage: () => undefined,
-    onDrain: () => undefined,
-    close: () =>
-      new Promise((resolve) => {
-        socket.end(resolve);
-      }),
   };
-  socket.on('drain', () => {
-    pipe.onDrain();
-  });
-  socket.on('data', (data) => {
-    rest = rest.length === 0 ? data : Buffer.concat([rest, data]);
-    let at = 0;
-    while (rest.length - at >= HEADER_BYTES) {
-      const end = at + HEADER_BYTES + rest.readUInt32BE(at);
-      if (rest.length < end) break;
-      pipe.onMessage(rest.subarray(at + HEADER_BYTES, end));
-      at = end;
-    }
-    rest = rest.subarray(at);
-  });
-  return pipe;
-};
-
-/** Requests a second with `inFlight` of them outstanding at any time. */
-const requests = async (pipe: Pipe, inFlight: number, seconds: number): Promise<number> => {
-  const until = performance.now() + seconds * 1000;
-  const begun = performance.now();
-  let answered = 0;
-  await new Promise<void>((resolve) => {
-    let outstanding = inFlight;
-    pipe.onMessage = () => {
-      answered += 1;
-      if (performance.now() < until) pipe.send(messageOf(KIND.request, REQUEST_BYTES));
-      else if (--outstanding === 0) resolve();
-    };
-    for (let count = 0; count < inFlight; count += 1) {
-      pipe.send(messageOf(KIND.request, REQUEST_BYTES));
-    }
-  });
-  return (answered * 1000) / (performance.now() - begun);
-};
-
-/** Megabytes a second of 64 KiB messages that have arrived. */
-const bulk = async (pipe: Pipe, seconds: number): Promise<number> => {
-  const begun = performance.now();
-  const message = messageOf(KIND.bulk, BULK_BYTES);
-  let reports = 0;
-  let lastReport = begun;
-  await new Promise<void>((resolve) => {
-    const fill = (): void => {
-      if (performance.now() - begun > seconds * 1000) resolve();
-      else while (pipe.send(message));
-    };
-    pipe.onMessage = () => {
-      reports += 1;
-      lastReport = performance.now();
-    };
-    pipe.onDrain = fill;
-    fill();
-  });
-  return (reports * REPORT_EVERY * BULK_BYTES) / 1000 / (lastReport - begun);
-};
-
-const serverProcess = async (): Promise<void> => {
-  const rudp = await bindRudp('server', serve);
-  const tcp = createServer((socket) => {
-    socket.on('error', () => undefined);
-    serve(tcpPipe(socket));
-  });
-  await new Promise<void>((resolve) => {
-    tcp.listen(0, '127.0.0.1', resolve);
-  });
-  const address = tcp.address();
-  const tcpPort = typeof address === 'object' ? address?.port : undefined;
-  process.send?.({ rudpPort: rudp.socket.port, tcpPort });
-};
-
-interface Ports {
-  readonly rudpPort: number;
-  readonly tcpPort: number;
-}
-
-const startServer = async (): Promise<{ child: ChildProcess; ports: Ports }> => {
-  const child = fork(fileURLToPath(import.meta.url), ['server']);
-  const ports = await new Promise<Ports>((resolve) => {
-    child.once('message', (message) => {
-      resolve(message as Ports);
-    });
-  });
-  return { child, ports };
-};
-
-const openRudp = (port: number): Promise<Pipe> =>
-  new Promise((resolve, reject) => {
-    bindRudp('client', resolve)
-      .then(({ endpoint, socket }) => {
-        endpoint.connect(`127.0.0.1:${port}`, socket.now());
-        socket.wake();
-      })
-      .catch(reject);
-  });
-
-const openTcp = (port: number): Promise<Pipe> =>
-  new Promise((resolve, reject) => {
-    const socket = connectTcp(port, '127.0.0.1', () => {
-      resolve(tcpPipe(socket));
-    });
-    socket.on('error', reject);
-  });
-
-const main = async (seconds: number): Promise<void> => {
-  const { child, ports } = await startServer();
-  const rows: [string, string, (pipe: Pipe) => Promise<number>][] = [
-    ['request-response, 1 in flight', '1/s', (pipe) => requests(pipe, 1, seconds)],
-    ['request-response, 32 in flight', '1/s', (pipe) => requests(pipe, 32, seconds)],
-    ['bulk, 64 KiB messages', 'MB/s', (pipe) => bulk(pipe, seconds)],
-  ];
-  const table = [];
-  for (const [what, unit, measure] of rows) {
-    const measured: number[] = [];
-    for (const open of [() => openRudp(ports.rudpPort), () => openTcp(ports.tcpPort)]) {
-      const pipe = await open();
-      measured.push(await measure(pipe));
-      await pipe.close();
-    }
-    const [rudp = 0, tcp = 1] = measured;
-    table.push({
-      what,
-      unit,
-      rudp: Math.round(rudp),
-      tcp: Math.round(tcp),
-      ratio: (rudp / tcp).toFixed(2),
+  for (const [index, step] of steps.entries()) {
+    const { run, profile, peer, works } = step;
+    progress(
+      `[${index + 1}/${steps.length}] run ${run}, ${profile.name}, ${peer.name}: ${works.join(' ')}`,
+    );
+    await measureStep(step, options, (result) => {
+      take(result);
+      const shown = Object.entries(result.figures).map(
+        ([name, value]) => `${name} ${formatFigure(value)}`,
+      );
+      progress(`  ${result.work}: ${result.problem ?? shown.join(', ')}`);
     });
   }
-  console.table(table);
-  child.kill();
+  progress('');
+  await printTables(options, results);
+  for (const [what, reason] of left) console.log(`\nleft out: ${what}: ${reason}`);
 };
 
-if (process.argv[2] === 'server') await serverProcess();
-else await main(Number(process.argv[2] ?? DEFAULT_SECONDS));
+const main = async (): Promise<void> => {
+  try {
+    const options = parseBenchOptions(process.argv.slice(2));
+    if (options === 'help') console.log(HELP);
+    else if (!existsSync('bench/rudp_peer.mjs'))
+      throw new Error('run it from the root of the project');
+    else await bench(options);
+  } catch (error) {
+    console.error(messageOf(error));
+    process.exitCode = 2;
+  }
+};
+
+await main();

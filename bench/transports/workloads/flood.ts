@@ -1,0 +1,65 @@
+/**
+ * I/O: first packets (hellos) of clients that do not exist, beside a live connection with 32 requests in flight. Whoever
+ * floods works on the same CPUs, which is not the endpoint's doing: so slices of a second in which the flood goes
+ * to the endpoint take turns with slices in which the same process sends the same datagrams to the socket of a
+ * process that stands still, and with quiet ones. The slowdown is that from the second kind to the first.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAnew, countOf, startServer, type Figures, type Scene } from '../bench_run.ts';
+import type { FloodJob, MeasuredRequests } from '../jobs.ts';
+import { MeasuredProcess } from '../measured_process.ts';
+import { median } from '../statistics.ts';
+
+const SLICE_MS = 1000;
+const FLOODED = 100_000;
+/** Ten slices of as many: 10,000 a second. */
+const PER_SLICE = 10_000;
+const WARM_MS = 1000;
+const PAUSE_MS = 100;
+
+export const flood = async (scene: Scene): Promise<Figures> => {
+  const { server, client, peer, place } = scene;
+  const { host } = place;
+  const flooder = new MeasuredProcess<FloodJob>('flood_process', [peer.variant], { enter: [] });
+  const sink = startServer({ ...peer, module: 'dgram' }, place);
+  try {
+    const sinkPort = scene.nextPort();
+    await sink.ask({ do: 'listen', port: sinkPort });
+    sink.freeze();
+    const port = await connectAnew(scene, 1);
+    await client.ask({ do: 'load', inFlight: 32 });
+    await sleep(WARM_MS);
+    const before = await countOf(server);
+    const slice = async (to: number | undefined): Promise<number> => {
+      const job = { do: 'flood', host, count: PER_SLICE, ms: SLICE_MS } as const;
+      const flooding = to === undefined ? undefined : flooder.ask({ ...job, port: to });
+      const asked = client.ask<MeasuredRequests>({ do: 'measure', ms: SLICE_MS });
+      const { answered, seconds } = await asked;
+      await flooding;
+      await sleep(PAUSE_MS);
+      return answered / seconds;
+    };
+    const quiet: number[] = [];
+    const beside: number[] = [];
+    const flooded: number[] = [];
+    for (let sent = 0; sent < FLOODED; sent += PER_SLICE) {
+      quiet.push(await slice(undefined));
+      beside.push(await slice(sinkPort));
+      flooded.push(await slice(port));
+    }
+    const after = await countOf(server);
+    await client.ask({ do: 'close' });
+    return {
+      quietPerSecond: median(quiet),
+      besidePerSecond: median(beside),
+      floodedPerSecond: median(flooded),
+      slowdown: 1 - median(flooded) / median(beside),
+      slowdownFromQuiet: 1 - median(flooded) / median(quiet),
+      stateLeft: (after.halfOpen ?? Number.NaN) - (before.halfOpen ?? Number.NaN),
+    };
+  } finally {
+    await flooder.end();
+    await sink.end();
+  }
+};

@@ -67,8 +67,6 @@ export class Connection {
   readonly peer: Introduction;
   /** The endpoint has it in the line of those that may have something to send. */
   inLine = false;
-  /** The length of the packet that was built last. */
-  packetBytes = 0;
   state: ConnectionState;
   readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
@@ -123,8 +121,22 @@ export class Connection {
     this.#parts.loss.rtt.update(rttMs, 0, now);
   }
 
+  /** Takes a piece of a data packet that carries our connection id. */
+  handlePiece(from: string, datagram: Uint8Array, now: Millis): void {
+    const { acks, assembly } = this.#parts;
+    if (from !== this.address) return;
+    const packetNumber = packetNumberOf(datagram, acks.largestReceived);
+    if (acks.isDuplicate(packetNumber)) return;
+    const packet = assembly.handle(datagram, packetNumber);
+    if (packet !== undefined) this.#handlePacket(from, packet, assembly.receivedBytes, now);
+  }
+
   /** Takes a data packet that carries our connection id. */
   handleDatagram(from: string, datagram: Uint8Array, now: Millis): void {
+    this.#handlePacket(from, datagram, datagram.length, now);
+  }
+
+  #handlePacket(from: string, datagram: Uint8Array, receivedBytes: number, now: Millis): void {
     const { acks, counters, protection } = this.#parts;
     if (this.state.tag === 'draining' || this.state.tag === 'gone') return;
     const packetNumber = packetNumberOf(datagram, acks.largestReceived);
@@ -145,7 +157,7 @@ export class Connection {
       return;
     }
     counters.packetsReceived += 1;
-    counters.bytesReceived += datagram.length;
+    counters.bytesReceived += receivedBytes;
     this.#lastHeardAt = now;
     this.#lastActivityAt = now;
     if (this.state.tag === 'accepted') {
@@ -214,13 +226,13 @@ export class Connection {
     return this.state.tag === 'established' && this.#parts.channels.takeDrain();
   }
 
-  /** Writes the next packet to `buffer`; answers its length, 0 if there is none to send now. */
-  buildPacket(buffer: Uint8Array, now: Millis): number {
-    this.packetBytes = this.#buildPacket(buffer, now);
-    return this.packetBytes;
+  /** The packet that was built last is to be cut into datagrams of so many bytes; 0 if it is one. */
+  get cutBytes(): number {
+    return this.#parts.cutBytes;
   }
 
-  #buildPacket(buffer: Uint8Array, now: Millis): number {
+  /** Writes the next packet to `buffer`; answers its length, 0 if there is none to send now. */
+  buildPacket(buffer: Uint8Array, now: Millis): number {
     const { state } = this;
     if (state.tag === 'closing') {
       if (!state.answerPending) return 0;

@@ -19,6 +19,7 @@ import { PathMtu } from './path_mtu.ts';
 import type { PacketProtection } from './protection.ts';
 import { Reassembly } from './reassembly.ts';
 import { Redundancy } from './redundancy.ts';
+import { PieceAllowance, PieceAssembly } from './split_packets.ts';
 import { newCounters, type Counters } from './stats.ts';
 
 /** The name of a connection at its endpoint; never used twice. */
@@ -51,8 +52,12 @@ export interface ConnectionParts {
   readonly pacer: Pacer;
   readonly rate: DeliveryRate;
   readonly redundancy: Redundancy;
+  readonly allowance: PieceAllowance;
+  readonly assembly: PieceAssembly;
   readonly counters: Counters;
   readonly observer: ConnectionObserver | undefined;
+  /** The packet that was built last is to be cut into datagrams of so many bytes; 0 if it is one. */
+  cutBytes: number;
   /** A ping must go. */
   pingPending: boolean;
   /** Probes that must go whatever the congestion window says (RFC 9002 §6.2.4). */
@@ -103,8 +108,11 @@ export const createParts = (
     pacer: new Pacer(),
     rate: new DeliveryRate(),
     redundancy: new Redundancy(options.redundancyShare, seed.loss),
+    allowance: new PieceAllowance(),
+    assembly: new PieceAssembly(),
     counters,
     observer: options.observe?.({ ...seed, local: introductionOf(options) }, now),
+    cutBytes: 0,
     pingPending: false,
     probesPending: 0,
     paceUntil: NEVER,

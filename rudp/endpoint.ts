@@ -12,7 +12,7 @@ import { FOREIGN_HELLO, readHello, writeWelcome } from './acceptance.ts';
 import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import type { EndpointEvent, Transmit } from './endpoint_event.ts';
 import { Fifo } from './fifo.ts';
-import { MAX_DATAGRAM_BYTES, VERSION } from './limits.ts';
+import { VERSION } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
 import { Schedule } from './schedule.ts';
 import { resolveOptions, type EndpointOptions, type ResolvedOptions } from './options.ts';
@@ -47,7 +47,6 @@ export class Endpoint {
   readonly #events = new Fifo<EndpointEvent>();
   readonly #strangers = new Strangers(this.#events);
   readonly #schedule = new Schedule();
-  readonly #buffer = new Uint8Array(MAX_DATAGRAM_BYTES);
   readonly #sink: ConnectionSink;
   #nextHandle = 1;
   #now: Millis = 0;
@@ -133,7 +132,9 @@ export class Endpoint {
     switch (type) {
       case PACKET.data:
       case PACKET.dataOddPhase:
-        this.#handleData(from, datagram, id, now);
+      case PACKET.piece:
+      case PACKET.pieceOddPhase:
+        this.#handleData(from, datagram, id, type >= PACKET.piece, now);
         break;
       case PACKET.hello:
         this.#handleHello(from, datagram, now);
@@ -162,14 +163,21 @@ export class Endpoint {
     this.counters.datagramsDropped += 1;
   }
 
-  #handleData(from: string, datagram: Uint8Array, id: ConnectionId, now: Millis): void {
+  #handleData(
+    from: string,
+    datagram: Uint8Array,
+    id: ConnectionId,
+    isPiece: boolean,
+    now: Millis,
+  ): void {
     const connection = this.#table.byLocalId.get(id);
     if (connection === undefined) {
       this.#drop();
       this.#stateless.reset(from, id, datagram.length, now);
       return;
     }
-    connection.handleDatagram(from, datagram, now);
+    if (isPiece) connection.handlePiece(from, datagram, now);
+    else connection.handleDatagram(from, datagram, now);
     this.#afterInput(connection);
   }
 
@@ -359,9 +367,7 @@ export class Endpoint {
     if (answer !== undefined) return answer;
     const hello = this.#dials.nextHello(now);
     if (hello !== undefined) return hello;
-    const connection = this.#schedule.buildPacket(this.#buffer, now);
-    if (connection === undefined) return undefined;
-    return { to: connection.address, bytes: this.#buffer.subarray(0, connection.packetBytes) };
+    return this.#schedule.pollTransmit(now);
   }
 
   /** The next event; taking a message gives the peer its credit back (but see `release`). */

@@ -109,12 +109,19 @@ const settleAcked = (parts: ConnectionParts, packet: SentPacket, now: Millis): v
   if (packet.largestAcknowledged >= 0) parts.acks.forgetUpTo(packet.largestAcknowledged);
   const { sizeBytes, timeSent, windowLimited } = packet;
   congestion.onAcked(sizeBytes, timeSent, loss.rtt.smoothedRtt, windowLimited, now);
-  if (parts.mtu.onAcked(packet.packetNumber, sizeBytes, now)) {
+  if (parts.mtu.onAcked(packet.packetNumber, datagramBytesOf(parts, packet), now)) {
     congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
   }
-  if (!packet.mtuProbe) parts.redundancy.loss.onSettled(false);
+  if (!packet.mtuProbe) {
+    parts.redundancy.loss.onSettled(false);
+    parts.allowance.onAcked(packet.pieces);
+  }
   loss.sent.release(packet);
 };
+
+/** The longest datagram that `packet` travelled in. */
+const datagramBytesOf = ({ mtu }: ConnectionParts, { sizeBytes, pieces }: SentPacket): number =>
+  pieces === 1 ? sizeBytes : Math.min(mtu.currentBytes, Math.ceil(sizeBytes / pieces));
 
 /** Settles the packets in `loss.lost`: their frames go again, the controller learns of it. */
 export const settleLost = (parts: ConnectionParts, now: Millis): void => {
@@ -129,9 +136,10 @@ export const settleLost = (parts: ConnectionParts, now: Millis): void => {
       parts.mtu.onProbeLost(packet.sizeBytes, now);
     } else {
       parts.redundancy.onLost(packet);
+      parts.allowance.onLost();
       lostBytes += packet.sizeBytes;
       newest = Math.max(newest, packet.timeSent);
-      if (parts.mtu.onLost(packet.packetNumber, packet.sizeBytes)) {
+      if (parts.mtu.onLost(packet.packetNumber, datagramBytesOf(parts, packet))) {
         congestion.setMaxDatagramBytes(parts.mtu.currentBytes);
       }
     }

@@ -98,6 +98,14 @@ export const MAX_QLOG_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** A qlog file ends before it gets longer. */
 export const MAX_QLOG_FILE_BYTES = 1024 * 1024 * 1024;
+/** Datagrams that one packet may travel in: no more than the bits of a small integer. */
+export const MAX_PIECES = 16;
+
+/** The longest packet that travels in several datagrams. */
+export const MAX_SPLIT_BYTES = 24 * 1024;
+
+/** Packets of one connection of which some pieces are missing; the oldest is given up. */
+export const MAX_PARTIAL_PACKETS = 4;
 
 /** Keys that one endpoint accepts: each may cost an attempt at every hello of a stranger. */
 export const MAX_KEYS = 8;

@@ -5,12 +5,24 @@ import type { CloseReason } from './errors.ts';
 import { FRAME, writeClose } from './frame_codec.ts';
 import { MIN_DATAGRAM_BYTES } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
-import { RESET_BYTES, writeDataHeader } from './packet_codec.ts';
+import {
+  DATA_HEADER_BYTES,
+  PIECE_HEADER_BYTES,
+  RESET_BYTES,
+  writeDataHeader,
+} from './packet_codec.ts';
 import type { SentPacket } from './sent_packets.ts';
+import { packetBytesOf, piecesOf } from './split_packets.ts';
 import { varintBytes, writeVarint } from './varint.ts';
 
 /** Whoever does not know the connection answers only what is longer than a reset. */
 const LEAST_ASKING_BYTES = RESET_BYTES + 1;
+
+/**
+ * On a shorter path, timers that fire once a millisecond cannot spread packets over a round trip: they
+ * would only leave it unused. There the window alone governs.
+ */
+const PACED_FROM_RTT_MS: Millis = 2;
 
 /** From this probe on, probes are small: perhaps the path has stopped carrying large packets. */
 const SMALL_PROBES_FROM_PTO = 2;
@@ -34,7 +46,8 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
 
   const { loss, protection } = parts;
   const small = loss.ptoCount >= SMALL_PROBES_FROM_PTO;
-  const size = small ? MIN_DATAGRAM_BYTES : parts.mtu.currentBytes;
+  const datagramBytes = small ? MIN_DATAGRAM_BYTES : parts.mtu.currentBytes;
+  const size = sending && !probing ? sizeAllowed(parts, datagramBytes) : datagramBytes;
   const limit = size - protection.overhead;
   const packetNumber = loss.sent.nextPacketNumber;
   const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
@@ -60,8 +73,24 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
   }
   const end = sealPacket(parts, buffer, header, at, packetNumber, now);
   if (!asksForAck) loss.sent.release(packet);
-  noteSent(parts, asksForAck ? packet : undefined, end, now);
+  let sentBytes = end;
+  parts.cutBytes = 0;
+  if (end > datagramBytes) {
+    packet.pieces = piecesOf(end, datagramBytes);
+    parts.cutBytes = datagramBytes;
+    sentBytes += packet.pieces * PIECE_HEADER_BYTES - DATA_HEADER_BYTES;
+  }
+  noteSent(parts, asksForAck ? packet : undefined, sentBytes, now);
   return end;
+};
+
+/** How long the next packet may be: longer than a datagram if the path loses and reorders nothing. */
+const sizeAllowed = (parts: ConnectionParts, datagramBytes: number): number => {
+  const { congestion, loss, allowance } = parts;
+  if (loss.reordering.isSeen) return datagramBytes;
+  const room = congestion.windowBytes - loss.bytesInFlight;
+  const rate = congestion.pacingRate(loss.rtt.smoothedRtt);
+  return packetBytesOf(allowance.pieces(datagramBytes, rate, room), datagramBytes);
 };
 
 const copiesDue = ({ redundancy, congestion, loss }: ConnectionParts, now: Millis): boolean =>
@@ -73,6 +102,7 @@ const maySend = (parts: ConnectionParts, now: Millis): boolean => {
   const size = mtu.currentBytes;
   parts.paceUntil = NEVER;
   if (loss.bytesInFlight + size > congestion.windowBytes) return false;
+  if (loss.rtt.hasSample && loss.rtt.minRtt < PACED_FROM_RTT_MS) return true;
   const rate = congestion.pacingRate(loss.rtt.smoothedRtt);
   const release = parts.pacer.releaseTime(now, size, rate, size);
   if (release <= now) return true;
@@ -171,6 +201,7 @@ const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis):
   const end = sealPacket(parts, buffer, header, size - protection.overhead, packetNumber, now);
   const packet = loss.sent.blank();
   packet.mtuProbe = true;
+  parts.cutBytes = 0;
   noteSent(parts, packet, end, now);
   return end;
 };

@@ -14,6 +14,9 @@ export const PACKET = {
   data: 0x06,
   /** Data in the odd key phases (RFC 9001 §6). */
   dataOddPhase: 0x07,
+  /** A piece of a data packet that is longer than a datagram (split_packets.ts). */
+  piece: 0x08,
+  pieceOddPhase: 0x09,
 } as const;
 
 /** A connection id: chosen at random by the side that receives under it, 1 … 2^53 − 1. */
@@ -26,6 +29,8 @@ const PACKET_NUMBER_WINDOW = 2 ** 32;
 /** Type, connection id. Every packet begins so. */
 export const PREFIX_BYTES = 1 + ID_BYTES;
 export const DATA_HEADER_BYTES = PREFIX_BYTES + PACKET_NUMBER_BYTES;
+/** The header of a data packet, the index of the piece, their count, the bytes of all together. */
+export const PIECE_HEADER_BYTES = DATA_HEADER_BYTES + 1 + 1 + 2;
 /** Type, the client's id, magic, version. */
 const HELLO_BOUND_BYTES = PREFIX_BYTES + 4 + 1;
 /** Type, the client's id, the server's id. */
@@ -186,6 +191,45 @@ export const packetNumberOf = (datagram: Uint8Array, largestReceived: number): n
     return candidate - PACKET_NUMBER_WINDOW;
   }
   return candidate;
+};
+
+/** What the header of a piece says beside the packet's own; one object is filled again and again. */
+export interface PieceHeader {
+  index: number;
+  /** How many pieces the packet has. */
+  count: number;
+  /** The bytes of the packet after its header, in all pieces together. */
+  totalBytes: number;
+}
+
+/** Writes the header of a piece of the data packet `packet`; answers the offset after it. */
+export const writePieceHeader = (
+  buffer: Uint8Array,
+  at: number,
+  packet: Uint8Array,
+  piece: PieceHeader,
+): number => {
+  for (let index = 0; index < DATA_HEADER_BYTES; index += 1)
+    buffer[at + index] = packet[index] ?? 0;
+  buffer[at] = (packet[0] ?? 0) + PACKET.piece - PACKET.data;
+  buffer[at + DATA_HEADER_BYTES] = piece.index;
+  buffer[at + DATA_HEADER_BYTES + 1] = piece.count;
+  return writeUint16(buffer, at + DATA_HEADER_BYTES + 2, piece.totalBytes);
+};
+
+/** Reads the header of a piece; false if `datagram` cannot be one. */
+export const readPieceHeader = (datagram: Uint8Array, into: PieceHeader): boolean => {
+  into.index = datagram[DATA_HEADER_BYTES] ?? 0;
+  into.count = datagram[DATA_HEADER_BYTES + 1] ?? 0;
+  const high = datagram[DATA_HEADER_BYTES + 2] ?? 0;
+  into.totalBytes = (high << 8) | (datagram[DATA_HEADER_BYTES + 3] ?? 0);
+  return datagram.length > PIECE_HEADER_BYTES && into.index < into.count;
+};
+
+/** Writes the header of the packet that `piece` is a piece of to the start of `packet`. */
+export const writeHeaderOfPiece = (packet: Uint8Array, piece: Uint8Array): void => {
+  packet.set(piece.subarray(0, DATA_HEADER_BYTES));
+  packet[0] = (piece[0] ?? 0) - PACKET.piece + PACKET.data;
 };
 
 /** Compares in a time that tells nothing of where the bytes differ. */

@@ -34,6 +34,11 @@ export class Reordering {
   #eventLosses = 0;
   #undo = false;
 
+  /** True while the path is known to reorder. */
+  get isSeen(): boolean {
+    return this.packetThreshold > PACKET_THRESHOLD || this.timeFactor > TIME_THRESHOLD;
+  }
+
   /** Packets are declared lost in the order of their numbers. */
   onLost(packetNumber: number, nextPacketNumber: number): void {
     this.#lost.push(packetNumber);

@@ -5,12 +5,18 @@
  */
 
 import type { Connection } from './connection.ts';
+import type { Transmit } from './endpoint_event.ts';
 import { Fifo } from './fifo.ts';
+import { MAX_DATAGRAM_BYTES } from './limits.ts';
 import { NEVER, type Millis } from './millis.ts';
+import { Flight } from './split_packets.ts';
 
 export class Schedule {
   /** Connections that may have something to send, in turn. */
   readonly #line = new Fifo<Connection>();
+  readonly #buffer = new Uint8Array(MAX_DATAGRAM_BYTES);
+  /** The packet that is on its way out in pieces. */
+  readonly #flight = new Flight();
   /** No connection that is out of line has anything to do before. */
   #dueAt: Millis = NEVER;
 
@@ -20,20 +26,25 @@ export class Schedule {
     this.#line.push(connection);
   }
 
-  /**
-   * Writes the next packet of whose turn it is to `buffer`; answers the connection, whose
-   * `packetBytes` is the length, or undefined if nobody has anything to send now.
-   */
-  buildPacket(buffer: Uint8Array, now: Millis): Connection | undefined {
+  /** The next datagram of whose turn it is; undefined if nobody has anything to send now. */
+  pollTransmit(now: Millis): Transmit | undefined {
+    const piece = this.#flight.next();
+    if (piece !== undefined) return { to: this.#flight.to, bytes: piece };
     for (let connection = this.#line.shift(); connection; connection = this.#line.shift()) {
-      if (connection.buildPacket(buffer, now) > 0) {
+      const length = connection.buildPacket(this.#buffer, now);
+      if (length > 0) {
         this.#line.push(connection);
-        return connection;
+        return this.#datagramOf(connection, this.#buffer.subarray(0, length));
       }
       connection.inLine = false;
       this.noteTimeout(connection);
     }
     return undefined;
+  }
+
+  #datagramOf({ address, cutBytes }: Connection, packet: Uint8Array): Transmit {
+    const bytes = cutBytes === 0 ? packet : this.#flight.load(packet, cutBytes, address);
+    return { to: address, bytes };
   }
 
   /** `connection` has something to do at its next timeout. */

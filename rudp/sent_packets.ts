@@ -8,7 +8,10 @@ import type { OutgoingMessage } from './outgoing_message.ts';
 export interface SentPacket {
   packetNumber: number;
   timeSent: Millis;
+  /** Of all its datagrams with their headers. */
   sizeBytes: number;
+  /** How many datagrams it travels in (split_packets.ts). */
+  pieces: number;
   /** A padded ping that tries a larger datagram; its loss says nothing about congestion. */
   mtuProbe: boolean;
   /** Once it is lost: a round trip without it has passed; false if too many later ones arrived. */
@@ -60,6 +63,7 @@ export class SentPackets {
       packetNumber: 0,
       timeSent: 0,
       sizeBytes: 0,
+      pieces: 1,
       mtuProbe: false,
       lostByTime: false,
       maxData: false,
@@ -73,6 +77,7 @@ export class SentPackets {
       offsets: [],
       lengths: [],
     };
+    packet.pieces = 1;
     packet.mtuProbe = false;
     packet.maxData = false;
     packet.windowLimited = false;

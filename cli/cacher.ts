@@ -1,10 +1,14 @@
-/** `coopfs cacher`: the caching daemon of one node, in the foreground. */
+/** Does I/O: `coopfs cacher`: the caching daemon of one node, in the foreground. */
 
+import { hostname } from 'node:os';
 import { Command } from 'commander';
+import type { NodeId } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
 import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
 import { announceReady, untilStopped } from './daemon_process.ts';
+import { UsageError } from './exit_status.ts';
 import { createLog } from './log.ts';
+import { nodeName } from './option_values.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
 const NAMES = [
@@ -21,6 +25,15 @@ const NAMES = [
   'logLevel',
 ] as const;
 
+/** A node without a name of its own has that of its machine: in a container, the container's. */
+const nameOfMachine = (): NodeId => {
+  const name = hostname();
+  const result = nodeName.safeParse(name);
+  if (result.success) return result.data;
+  const why = `the name of this machine, ${JSON.stringify(name)}, cannot be a node's`;
+  throw new UsageError(`${why}: expected --node <name> (or COOPFS_NODE), such as n1`);
+};
+
 export const cacherCommand = (): Command => {
   const command = declareOptions(
     new Command('cacher').description(
@@ -35,15 +48,16 @@ export const cacherCommand = (): Command => {
     ],
   ]);
   return runs(command, async () => {
-    const options = resolveOptions(command, NAMES, ['node', 'server', 'listen', 'socket']);
+    const options = resolveOptions(command, NAMES, ['server', 'listen', 'socket']);
+    const node = options.node ?? nameOfMachine();
     const source = requireKeySource(keySourceOf(command, options));
     const security = securityOf(source);
-    const log = createLog(options.node, options.logLevel);
+    const log = createLog(node, options.logLevel);
     warnOfKey(source, log);
     // Loaded here, so that the other commands start without it.
     const { startCacher } = await import('../cacher/daemon.ts');
     const cacher = await startCacher({
-      node: options.node,
+      node,
       server: options.server,
       listen: options.listen,
       socket: options.socket,

@@ -4,6 +4,7 @@ import { connect } from '../applib/index.ts';
 import { messageOf } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { accountInWords } from './daemon_status.ts';
 import { formatHostPort } from './option_values.ts';
 import { readProcessFile } from './process_file.ts';
 import { textTable } from './text_table.ts';
@@ -79,46 +80,6 @@ export const clusterStatus = async (dir: string): Promise<ClusterStatus> => {
   return { dir: paths.root, allUp: daemons.every(({ state }) => state === 'up'), daemons };
 };
 
-/** What of a daemon's account is told to people, as far as it says so; the rest is in the JSON. */
-const TOLD = {
-  epoch: 'epoch',
-  filesHeld: 'files',
-  dirtyFiles: 'dirty',
-  backupsHeld: 'backups',
-  freePages: 'free pages',
-  pages: 'pages',
-  applications: 'applications',
-  directClients: 'direct clients',
-} as const;
-
-/** What is wrong with a cluster: told when there is any of it. */
-const TOLD_IF_ANY = {
-  unprotectedFiles: 'on one node only',
-  unavailableFiles: 'unavailable',
-  lostFiles: 'lost',
-} as const;
-
-const countOf = (value: unknown): number | undefined => {
-  if (Array.isArray(value)) return value.length;
-  return typeof value === 'number' ? value : undefined;
-};
-
-const inWords = (status: unknown): string => {
-  const account: Record<string, unknown> =
-    typeof status === 'object' && status !== null ? { ...status } : {};
-  const told = Object.entries(TOLD)
-    .filter(([key]) => typeof account[key] === 'number')
-    .map(([key, words]) => `${words} ${String(account[key])}`);
-  const wrong = Object.entries(TOLD_IF_ANY)
-    .map(([key, words]) => [words, countOf(account[key]) ?? 0] as const)
-    .filter(([, count]) => count > 0)
-    .map(([words, count]) => `${words} ${count}`);
-  const { degraded, lastReprotectionMs: tookMs } = account;
-  const mode = degraded === true ? ['degraded: writes go to the disk'] : [];
-  const took = typeof tookMs === 'number' ? [`last re-protection ${tookMs.toFixed(0)} ms`] : [];
-  return [...told, ...mode, ...wrong, ...took].join(', ');
-};
-
 /** One line a daemon, and one on the whole. */
 export const statusAsText = ({ dir, allUp, daemons }: ClusterStatus): string[] => {
   const rows = daemons.map(({ name, state, pid, address, problem, status }) => [
@@ -126,7 +87,7 @@ export const statusAsText = ({ dir, allUp, daemons }: ClusterStatus): string[] =
     state,
     pid === undefined ? '' : `pid ${pid}`,
     address,
-    problem ?? inWords(status),
+    problem ?? accountInWords(status),
   ]);
   const down = daemons.filter(({ state }) => state !== 'up').map(({ name }) => name);
   return [

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { Daemon } from './application_messages.ts';
 import { print, runs, withExamples } from './action.ts';
 import {
   callTable,
@@ -13,7 +14,6 @@ import {
   summarise,
   type RunSummary,
 } from './call_summary.ts';
-import type { Target } from './application_messages.ts';
 import { clusterKeySource, clusterPaths, readClusterConfig } from './cluster_config.ts';
 import { keySourceOf, type KeySource } from './cluster_key.ts';
 import { bringDown } from './cluster_down.ts';
@@ -68,14 +68,14 @@ const commandsOf = (node: DemoNode): NodeSet['commands'] => {
 };
 
 /** The file server as applications without a cacher reach it. */
-const serverOf = ({ config, paths }: UpReport): Target => ({
+const serverOf = ({ config, paths }: UpReport): Daemon => ({
   server: formatHostPort({ host: config.host, port: config.serverPort }),
   ...clusterKeySource(paths, config),
 });
 
 /** Runs the four sets on a cluster that is up, prints what came of it, and judges it. */
 const runDemoSets = async (
-  targets: (node: DemoNode) => NodeSet['target'],
+  targets: (node: DemoNode) => Daemon,
   up: UpReport,
   onRecord: (record: CommandRecord) => void,
   signal: AbortSignal,

@@ -6,7 +6,7 @@ import { nodeName } from './option_values.ts';
 import { print, runs, withExamples } from './action.ts';
 import { keySourceOf } from './cluster_key.ts';
 import { EXIT, UsageError } from './exit_status.ts';
-import { declareOptions, resolveOptions } from './options.ts';
+import { declareOptions, resolveOptions, typedIn } from './options.ts';
 import { placeOf } from './run_arguments.ts';
 import { targetOf } from './where.ts';
 
@@ -36,7 +36,7 @@ export const forgetCommand = (): Command => {
   return runs(command, async (args) => {
     const options = { ...resolveOptions(command, NAMES), socket: undefined };
     const node = parseNode(args);
-    const place = placeOf(options, false, keySourceOf(command, options));
+    const place = placeOf(options, typedIn(command), keySourceOf(command, options));
     await using fs = await connect(targetOf(place));
     const files = await fs.forget(node);
     const what = files === 1 ? '1 file waited' : `${files} files waited`;

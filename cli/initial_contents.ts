@@ -1,10 +1,13 @@
 /** Does I/O: what files hold before a run, for the check of its history. */
 
+import { LENGTH_LIMIT_BYTES } from '../applib/arguments.ts';
 import { connect, type CoopFs } from '../applib/index.ts';
 import { fillContents } from '../fileserver/disk/fill.ts';
-import { FIRST_VERSION, compareVersions, fileSizeBytes } from '../protocol/ids.ts';
-import type { Target } from './application_messages.ts';
+import { FIRST_VERSION, SERVER, compareVersions, fileSizeBytes } from '../protocol/ids.ts';
+import type { Daemon } from './application_messages.ts';
 import { PATTERN_FILL, UNKNOWN_FILL } from './cluster_config.ts';
+import { parseRequestSet } from './request_set.ts';
+import { runSets } from './run_sets.ts';
 
 export type InitialContents = (file: number) => Uint8Array;
 
@@ -26,7 +29,7 @@ const readWhole = async (fs: CoopFs, number: number): Promise<Uint8Array> => {
  */
 export const initialContents = async (
   files: Iterable<number>,
-  target: Target,
+  target: Daemon,
   fill: string,
 ): Promise<InitialContents> => {
   const contents = new Map<number, Uint8Array>();
@@ -42,4 +45,28 @@ export const initialContents = async (
     );
   }
   return (file) => contents.get(file) ?? new Uint8Array(sizeBytes);
+};
+
+/**
+ * The same, read by an application somewhere else: what `launch` starts finds the file server by its
+ * environment. A file that it cannot read counts as empty.
+ * @throws Error if that application does not come to its end.
+ */
+export const initialContentsThere = async (
+  files: readonly number[],
+  launch: readonly string[],
+): Promise<InitialContents> => {
+  const lines = files.map(
+    (file) => `open ${file} 0\nread ${file} ${LENGTH_LIMIT_BYTES}\nclose ${file}`,
+  );
+  const set = parseRequestSet(lines.join('\n'), 'initial contents');
+  if (!set.ok) throw new Error(set.errors.join('\n'));
+  const target = { fromEnvironment: true } as const;
+  const reader = { node: SERVER, target, commands: set.commands, launch };
+  const { records, failures } = await runSets([reader], () => undefined);
+  if (failures.length > 0) throw new Error(failures.join('\n'));
+  const contents = new Map(
+    records.flatMap(({ file, data }) => (data === undefined ? [] : [[file, data] as const])),
+  );
+  return (file) => contents.get(file) ?? new Uint8Array();
 };

@@ -43,6 +43,7 @@ export const OPTIONS = {
     about: 'how many files the disk has',
     value: value.wholeNumber(1, FILES_MAX),
     right: `a whole number from 1 to ${FILES_MAX}`,
+    env: 'COOPFS_FILES',
     fallback: '256',
   },
   blockSize: {
@@ -50,6 +51,7 @@ export const OPTIONS = {
     about: 'size of a block (and of a page in memory)',
     value: value.wholeNumber(1, BLOCK_BYTES_MAX),
     right: `a whole number of bytes from 1 to ${BLOCK_BYTES_MAX}`,
+    env: 'COOPFS_BLOCK_SIZE',
     fallback: '128',
   },
   blocksPerFile: {
@@ -57,6 +59,7 @@ export const OPTIONS = {
     about: 'size of every file, in blocks',
     value: value.wholeNumber(1, BLOCKS_PER_FILE_MAX),
     right: `a whole number from 1 to ${BLOCKS_PER_FILE_MAX}`,
+    env: 'COOPFS_BLOCKS_PER_FILE',
     fallback: '8',
   },
   fill: {
@@ -74,7 +77,7 @@ export const OPTIONS = {
   },
   node: {
     flags: '--node <name>',
-    about: 'the name of this node',
+    about: "the name of this node (default: this machine's, or this container's)",
     value: value.nodeName,
     right: '1 to 32 of A-Z a-z 0-9 . _ -, other than "server"; such as n1',
     env: 'COOPFS_NODE',
@@ -245,6 +248,20 @@ export const OPTIONS = {
     about: 'talk to the file server there, without caching daemons',
     value: value.remoteAddress,
     right: 'HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:7000',
+    env: 'COOPFS_DIRECT',
+  },
+  compose: {
+    flags: '--compose',
+    about: 'run in the containers of a compose cluster, one application in each',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  composeFile: {
+    flags: '--compose-file <file>',
+    about: 'the same, with this compose file (default: COMPOSE_FILE, or the one in this folder)',
+    value: value.filePath,
+    right: 'the path of a compose file',
   },
   check: {
     flags: '--check',
@@ -322,6 +339,12 @@ export const resolveOptions = <N extends OptionName, R extends N = never>(
 /** True if the option was typed, rather than taken from the environment or left to its default. */
 export const wasTyped = (command: Command, name: OptionName): boolean =>
   command.getOptionValueSource(name) === 'cli';
+
+/** `wasTyped` of one command, for what looks at several options. */
+export const typedIn =
+  (command: Command) =>
+  (name: OptionName): boolean =>
+    wasTyped(command, name);
 
 /** An option without a value as it is typed. */
 export const bareFlag = (name: OptionName): string => flagOf(OPTIONS[name]);

@@ -13,6 +13,7 @@ import { fsckCommand } from './fsck.ts';
 import { keyCommand } from './key.ts';
 import { runCommand } from './run.ts';
 import { serverCommand } from './server.ts';
+import { statusCommand } from './status.ts';
 import { whereCommand } from './where.ts';
 
 /** package.json is one folder above the sources, and two above the compiled files. */
@@ -44,6 +45,7 @@ export const createProgram = (): Command => {
     .addCommand(runCommand())
     .addCommand(whereCommand())
     .addCommand(forgetCommand())
+    .addCommand(statusCommand())
     .addCommand(formatCommand())
     .addCommand(fsckCommand())
     .addCommand(keyCommand())

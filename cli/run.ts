@@ -6,16 +6,25 @@ import { callTable, readsLine, summarise } from './call_summary.ts';
 import { keySourceOf } from './cluster_key.ts';
 import { recordAsJson, recordAsText, type CommandRecord } from './command_record.ts';
 import { judgeHistory } from './consistency.ts';
-import { EXIT, type ExitStatus } from './exit_status.ts';
-import { initialContents } from './initial_contents.ts';
+import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
-import { declareOptions, resolveOptions, wasTyped } from './options.ts';
-import { placeOf, planRun, type RunPlan } from './run_arguments.ts';
+import { declareOptions, resolveOptions, typedIn, type Resolved } from './options.ts';
+import { placeOf, planRun, type Containers, type Place, type RunPlan } from './run_arguments.ts';
 import { SLEEP_LIMIT_MS } from './request_set.ts';
 import { runSets, type RunOutcome } from './run_sets.ts';
 import { counted } from './text_table.ts';
 
-const NAMES = ['dir', 'socket', 'direct', 'keyFile', 'insecure', 'check', 'json'] as const;
+const NAMES = [
+  'dir',
+  'socket',
+  'direct',
+  'keyFile',
+  'insecure',
+  'compose',
+  'composeFile',
+  'check',
+  'json',
+] as const;
 
 /** The numbers of all files that the sets name. */
 export const filesNamed = (sets: RunPlan['sets']): number[] => [
@@ -60,11 +69,29 @@ it is computed where they were never written, and read from the file server othe
 Exit status: 0 all went as it should, 1 a command failed, 2 usage or a malformed set (nothing is
 executed then), 3 the history is not linearizable.`;
 
+const whereTo = (
+  command: Command,
+  options: Resolved<(typeof NAMES)[number], never>,
+): Place | Containers => {
+  const typed = typedIn(command);
+  if (!options.compose && options.composeFile === undefined) {
+    return placeOf(options, typed, keySourceOf(command, options));
+  }
+  const other = (['dir', 'socket', 'direct'] as const).find((name) => typed(name));
+  if (other !== undefined) {
+    throw new UsageError(`--${other} and --compose exclude one another: use one`);
+  }
+  return { kind: 'compose', file: options.composeFile };
+};
+
 export const runCommand = (): Command => {
   const command = declareOptions(
     new Command('run')
       .description('run request sets at the same time, one application a node')
-      .argument('<set...>', 'NODE=SET; or one SET with --socket'),
+      .argument(
+        '<set...>',
+        'NODE=SET; or one SET with --socket; with --compose, NODE is a service',
+      ),
     NAMES,
   ).addHelpText('after', HELP);
   withExamples(command, [
@@ -74,15 +101,15 @@ export const runCommand = (): Command => {
       'coopfs run --direct 127.0.0.1:7000 --key-file cluster.key --json n1=a.txt',
       'without caching daemons',
     ],
+    [
+      'coopfs run --compose-file compose/compose.yaml --check n1=a.txt n3=b.txt',
+      'in the containers n1 and n3',
+    ],
   ]);
   return runs(command, async (args) => {
     const options = resolveOptions(command, NAMES);
-    const key = keySourceOf(command, options);
-    const plan = await planRun(placeOf(options, wasTyped(command, 'socket'), key), args);
-    const { target, fill } = plan.reference;
-    const initial = options.check
-      ? await initialContents(filesNamed(plan.sets), target, fill)
-      : undefined;
+    const plan = await planRun(whereTo(command, options), args);
+    const initial = options.check ? await plan.initial(filesNamed(plan.sets)) : undefined;
     const tell = (record: CommandRecord): void => {
       print(options.json ? recordAsJson(record) : recordAsText(record));
     };

@@ -5,7 +5,6 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { messageOf } from '../protocol/errors.ts';
 import { isNodeName } from '../protocol/ids.ts';
-import type { Target } from './application_messages.ts';
 import {
   clusterKeySource,
   clusterPaths,
@@ -13,7 +12,9 @@ import {
   UNKNOWN_FILL,
 } from './cluster_config.ts';
 import { requireKeySource, type KeySource } from './cluster_key.ts';
+import { applicationIn, composeProgram, SERVER_SERVICE } from './compose.ts';
 import { UsageError } from './exit_status.ts';
+import { initialContents, initialContentsThere, type InitialContents } from './initial_contents.ts';
 import { formatHostPort, type HostPort } from './option_values.ts';
 import { parseRequestSet, type Command } from './request_set.ts';
 import type { NodeSet } from './run_sets.ts';
@@ -31,27 +32,30 @@ export interface PlaceOptions {
 }
 
 /**
- * The place that the options name. A socket from the environment gives way to --dir and --direct.
+ * The place that the options name. What was typed goes before what the environment says, and there
+ * a socket before the file server: a node's applications go through its cacher.
  * @throws UsageError if none or more than one is named, or there is no key for --direct.
  */
 export const placeOf = (
   options: PlaceOptions,
-  socketWasTyped: boolean,
+  wasTyped: (name: keyof PlaceOptions) => boolean,
   key: KeySource | undefined,
 ): Place => {
   const { dir, direct, socket } = options;
-  const typed = [dir, direct, socketWasTyped ? socket : undefined].filter(
-    (one) => one !== undefined,
+  const typed = (['dir', 'direct', 'socket'] as const).filter(
+    (name) => options[name] !== undefined && wasTyped(name),
   );
   if (typed.length > 1)
     throw new UsageError('--dir, --direct and --socket exclude one another: use one');
-  if (dir !== undefined) return { kind: 'dir', dir };
-  if (direct !== undefined) {
-    return { kind: 'direct', server: direct, key: requireKeySource(key) };
+  const kind = typed[0] ?? (['dir', 'socket', 'direct'] as const).find((name) => options[name]);
+  if (kind === 'dir' && dir !== undefined) return { kind, dir };
+  if (kind === 'socket' && socket !== undefined) return { kind, socket };
+  if (kind === 'direct' && direct !== undefined) {
+    return { kind, server: direct, key: requireKeySource(key) };
   }
-  if (socket !== undefined) return { kind: 'socket', socket };
   throw new UsageError(
-    'it is not said where: expected --dir DIR, --direct HOST:PORT, --socket PATH or COOPFS_SOCKET',
+    'it is not said where: expected --dir DIR, --direct HOST:PORT, --socket PATH, or COOPFS_SOCKET ' +
+      'or COOPFS_DIRECT in the environment',
   );
 };
 
@@ -124,8 +128,8 @@ const readSets = async (paths: readonly string[]): Promise<(readonly Command[])[
 
 export interface RunPlan {
   readonly sets: readonly NodeSet[];
-  /** Whom to ask what files hold before the run, and what filled the disk. */
-  readonly reference: { readonly target: Target; readonly fill: string };
+  /** Finds out what files hold before the run. */
+  readonly initial: (files: readonly number[]) => Promise<InitialContents>;
 }
 
 const planInDir = async (dir: string, assignments: readonly Assignment[]): Promise<RunPlan> => {
@@ -144,17 +148,46 @@ const planInDir = async (dir: string, assignments: readonly Assignment[]): Promi
       target: { socket: paths.socket(node as (typeof config.nodes)[number]['name']) },
       commands: commands[index] ?? [],
     })),
-    reference: { target: { server, ...clusterKeySource(paths, config) }, fill: config.fill },
+    initial: (files) =>
+      initialContents(files, { server, ...clusterKeySource(paths, config) }, config.fill),
   };
 };
+
+/** In containers the environment says whom to talk to, and nobody outside reaches the file server. */
+const planInContainers = async (
+  file: string | undefined,
+  assignments: readonly Assignment[],
+): Promise<RunPlan> => {
+  const commands = await readSets(assignments.map(({ set }) => set));
+  const program = await composeProgram(file);
+  return {
+    sets: assignments.map(({ node }, index) => ({
+      node,
+      target: { fromEnvironment: true },
+      commands: commands[index] ?? [],
+      launch: applicationIn(program, node),
+    })),
+    initial: (files) => initialContentsThere(files, applicationIn(program, SERVER_SERVICE)),
+  };
+};
+
+/** Nodes in containers, by the compose file that made them, if it is named. */
+export interface Containers {
+  readonly kind: 'compose';
+  readonly file: string | undefined;
+}
 
 /**
  * What a run shall do. Nothing has been executed when this throws.
  * @throws UsageError about arguments, or about any line of any set.
  */
-export const planRun = async (place: Place, args: readonly string[]): Promise<RunPlan> => {
+export const planRun = async (
+  place: Place | Containers,
+  args: readonly string[],
+): Promise<RunPlan> => {
   if (args.length === 0) throw new UsageError('there is no request set to run');
   if (place.kind === 'dir') return planInDir(place.dir, parseAssignments(args));
+  if (place.kind === 'compose') return planInContainers(place.file, parseAssignments(args));
   if (place.kind === 'socket') {
     const [path = '', more] = args;
     if (more !== undefined) {
@@ -164,13 +197,16 @@ export const planRun = async (place: Place, args: readonly string[]): Promise<Ru
     }
     const target = { socket: place.socket };
     const commands = (await readSets([path]))[0] ?? [];
-    return { sets: [{ node: 'app', target, commands }], reference: { target, fill: UNKNOWN_FILL } };
+    return {
+      sets: [{ node: 'app', target, commands }],
+      initial: (files) => initialContents(files, target, UNKNOWN_FILL),
+    };
   }
   const assignments = parseAssignments(args);
   const target = { server: formatHostPort(place.server), ...place.key };
   const commands = await readSets(assignments.map(({ set }) => set));
   return {
     sets: assignments.map(({ node }, index) => ({ node, target, commands: commands[index] ?? [] })),
-    reference: { target, fill: UNKNOWN_FILL },
+    initial: (files) => initialContents(files, target, UNKNOWN_FILL),
   };
 };

@@ -1,10 +1,18 @@
 /** Does I/O: request sets run at the same time, each in an application process of its own. */
 
-import { fork, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { messageOf } from '../protocol/errors.ts';
 import { Barriers, type Release } from './barriers.ts';
-import type { FromApplication, Target, ToApplication } from './application_messages.ts';
+import {
+  messageFromLine,
+  messageToLine,
+  type FromApplication,
+  type Target,
+  type ToApplication,
+} from './application_messages.ts';
 import type { CommandRecord } from './command_record.ts';
 import { PROGRAM } from './daemon_process.ts';
 import type { Command } from './request_set.ts';
@@ -13,6 +21,8 @@ export interface NodeSet {
   readonly node: string;
   readonly target: Target;
   readonly commands: readonly Command[];
+  /** What starts its application, somewhere else; where it is missing, this program does, here. */
+  readonly launch?: readonly string[];
 }
 
 export interface RunOutcome {
@@ -25,16 +35,34 @@ export interface RunOutcome {
 const barrierNames = (commands: readonly Command[]): string[] =>
   commands.flatMap((command) => (command.name === 'barrier' ? [command.barrier] : []));
 
-/**
- * How an application ended, when nothing more can be heard of it: what it said last may come after
- * its exit. (The event "close" is no sign of that: it stays away after a disconnect from this side.)
- */
-const endOf = async (child: ChildProcess): Promise<string> => {
-  const silent = once(child, 'disconnect');
-  silent.catch(() => undefined);
+type Application = ChildProcessByStdio<Writable, Readable, null>;
+
+/** In a process group of its own: Ctrl-C is for the run, which ends its applications itself. */
+const startApplication = (launch: readonly string[] | undefined): Application => {
+  const [program = '', ...args] = launch ?? [
+    process.execPath,
+    ...process.execArgv,
+    PROGRAM,
+    'application',
+  ];
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true });
+  // One that ends at this moment hears nothing, and its end is noticed elsewhere.
+  child.stdin.on('error', () => undefined);
+  return child;
+};
+
+const heard = (line: string): FromApplication | undefined => {
   try {
-    const [status, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    if (child.connected) await silent;
+    return messageFromLine(line) as FromApplication;
+  } catch {
+    return undefined;
+  }
+};
+
+/** How an application ended, once nothing more can be heard of it. */
+const endOf = async (child: Application): Promise<string> => {
+  try {
+    const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
     return `its application ended early (${signal ?? `exit status ${status ?? 'unknown'}`})`;
   } catch (error) {
     return `its application cannot be started: ${messageOf(error)}`;
@@ -45,7 +73,7 @@ class Run {
   readonly #sets: readonly NodeSet[];
   readonly #onRecord: (record: CommandRecord) => void;
   readonly #barriers: Barriers;
-  readonly #children = new Map<string, ChildProcess>();
+  readonly #children = new Map<string, Application>();
   readonly #records: CommandRecord[] = [];
   readonly #failures: string[] = [];
   #notConnected: number;
@@ -70,23 +98,24 @@ class Run {
 
   async #runOne(set: NodeSet): Promise<void> {
     const { node } = set;
-    const child = fork(PROGRAM, ['application'], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    const child = startApplication(set.launch);
     this.#children.set(node, child);
     const progress = { connected: false, finished: false };
     const fail = (reason: string): void => {
       if (!progress.finished) this.#failures.push(`${node}: ${reason}`);
       progress.finished = true;
     };
-    child.on('message', (message) => {
-      const said = message as FromApplication;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const said = heard(line);
+      if (said === undefined) {
+        fail(`its application said ${JSON.stringify(line)}`);
+        return;
+      }
       if (said.type === 'connected') progress.connected = true;
       if (said.type === 'failed') fail(said.message);
       if (said.type === 'finished') progress.finished = true;
       this.#handle(set, said);
-      if (said.type === 'failed' || said.type === 'finished') child.disconnect();
+      if (said.type === 'failed' || said.type === 'finished') child.stdin.end();
     });
     fail(await endOf(child));
     if (!progress.connected) this.#oneMoreConnected();
@@ -130,8 +159,7 @@ class Run {
 
   #tell(node: string, message: ToApplication): void {
     const child = this.#children.get(node);
-    // One that ends at this moment hears nothing, and its end is noticed elsewhere.
-    if (child?.connected === true) child.send(message, () => undefined);
+    if (child?.stdin.writable === true) child.stdin.write(messageToLine(message));
   }
 }
 

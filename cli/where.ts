@@ -3,18 +3,18 @@
 import { Command } from 'commander';
 import { connect, formatVersion, type FileLocation } from '../applib/index.ts';
 import { print, runs, withExamples } from './action.ts';
-import type { Target } from './application_messages.ts';
+import type { Daemon } from './application_messages.ts';
 import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { keySourceOf } from './cluster_key.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { formatHostPort } from './option_values.ts';
-import { declareOptions, resolveOptions, wasTyped } from './options.ts';
+import { declareOptions, resolveOptions, typedIn } from './options.ts';
 import { placeOf, type Place } from './run_arguments.ts';
 
 const NAMES = ['dir', 'direct', 'socket', 'keyFile', 'insecure', 'json'] as const;
 
 /** A cluster's file server knows best; a socket asks it by way of its cacher. */
-export const targetOf = (place: Place): Target => {
+export const targetOf = (place: Place): Daemon => {
   switch (place.kind) {
     case 'socket':
       return { socket: place.socket };
@@ -64,7 +64,7 @@ export const whereCommand = (): Command => {
   return runs(command, async (args) => {
     const options = resolveOptions(command, NAMES);
     const file = parseFile(args);
-    const place = placeOf(options, wasTyped(command, 'socket'), keySourceOf(command, options));
+    const place = placeOf(options, typedIn(command), keySourceOf(command, options));
     await using fs = await connect(targetOf(place));
     const location = await fs.where(file);
     if (options.json) print(JSON.stringify(location));

@@ -20,7 +20,18 @@ describe('the coopfs command', function () {
   it('prints help with examples, for itself and for each subcommand', async () => {
     const { status, out } = await coopfs(['--help']);
     expect(status).to.equal(0);
-    const names = ['format', 'fsck', 'server', 'cacher', 'cluster', 'run', 'where', 'demo', 'key'];
+    const names = [
+      'format',
+      'fsck',
+      'server',
+      'cacher',
+      'cluster',
+      'run',
+      'where',
+      'status',
+      'demo',
+      'key',
+    ];
     for (const name of names) expect(out).to.match(new RegExp(`^ {2}${name}\\b`, 'm'));
     expect(out).to.not.match(/^ {2}application/m);
     const helps = await Promise.all([
@@ -49,6 +60,7 @@ describe('the coopfs command', function () {
       [['cacher', '--node', 'server'], /--node "server" is not right/],
       [['cluster', 'status', '--dir', folder], /no cluster in .*cluster up/],
       [['run', 'n1=a'], /expected --dir DIR, --direct HOST:PORT, --socket PATH/],
+      [['run', '--compose', '--dir', folder, 'n1=a'], /--dir and --compose exclude one another/],
       [['where', 'seven', '--dir', folder], /file "seven".*expected a file number/],
     ];
     const ends = await Promise.all(cases.map(([args]) => coopfs(args)));

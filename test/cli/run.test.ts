@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { CommandRecord } from '../../cli/command_record.ts';
 import { parseRequestSet, type Command } from '../../cli/request_set.ts';
+import { PROGRAM } from '../../cli/daemon_process.ts';
 import { runSets } from '../../cli/run_sets.ts';
 import { coopfs } from './coopfs.ts';
 import { FakeCacher } from './fake_cacher.ts';
@@ -123,6 +124,31 @@ describe('coopfs run', function () {
     expect(failures).to.have.length(1);
     expect(failures[0]).to.match(/^b: .*nobody\.sock/);
     expect(records.map(({ command, ok }) => [command, ok])).to.deep.equal([['barrier', true]]);
+  });
+
+  it('names an application elsewhere that cannot be started, or says what is no message', async () => {
+    const target = { fromEnvironment: true } as const;
+    const { failures } = await runSets(
+      [
+        { node: 'a', target, commands: [], launch: ['/nonexistent/program'] },
+        { node: 'b', target, commands: [], launch: ['echo', 'no such service'] },
+      ],
+      () => undefined,
+    );
+    expect(failures).to.have.length(2);
+    expect(failures.join()).to.match(/\ba: its application cannot be started/);
+    expect(failures.join()).to.match(/\bb: .*"no such service"/);
+  });
+
+  it('finds the daemon by the environment where the run leaves it open', async () => {
+    const there = ['env', `COOPFS_SOCKET=${at('honest.sock')}`, process.execPath];
+    const launch = [...there, ...process.execArgv, PROGRAM, 'application'];
+    const { records, failures } = await runSets(
+      [{ node: 'a', target: { fromEnvironment: true }, commands: commandsOf('open 3 0'), launch }],
+      () => undefined,
+    );
+    expect(failures).to.deep.equal([]);
+    expect(records.map(({ command, ok }) => [command, ok])).to.deep.equal([['open', true]]);
   });
 
   it('ends the applications where they are when it is interrupted', async () => {

@@ -9,25 +9,33 @@ import { messageOf } from '../../protocol/errors.ts';
 import { recordOf } from './records.ts';
 
 describe('placeOf', () => {
+  const all = () => true;
+  const none = () => false;
   const nowhere = { dir: undefined, direct: undefined, socket: undefined };
 
   it('needs exactly one place', () => {
-    expect(placeOf({ ...nowhere, dir: 'd' }, false, undefined)).to.deep.equal({
+    expect(placeOf({ ...nowhere, dir: 'd' }, all, undefined)).to.deep.equal({
       kind: 'dir',
       dir: 'd',
     });
-    expect(() => placeOf(nowhere, false, undefined)).to.throw(UsageError, 'COOPFS_SOCKET');
-    expect(() => placeOf({ ...nowhere, dir: 'd', socket: 's' }, true, undefined)).to.throw(
+    expect(() => placeOf(nowhere, none, undefined)).to.throw(UsageError, 'COOPFS_SOCKET');
+    expect(() => placeOf({ ...nowhere, dir: 'd', socket: 's' }, all, undefined)).to.throw(
       UsageError,
       'use one',
     );
   });
 
-  it('lets a typed place go before a socket from the environment', () => {
-    expect(placeOf({ ...nowhere, dir: 'd', socket: 's' }, false, undefined)).to.include({
+  it('lets a typed place go before those of the environment, and a socket before a server', () => {
+    const direct = { host: 'h', port: 1 };
+    const isDirect = (name: string): boolean => name === 'direct';
+    const key = { keyFile: 'k' };
+    expect(placeOf({ ...nowhere, direct, socket: 's' }, isDirect, key).kind).to.equal('direct');
+    expect(placeOf({ ...nowhere, direct, socket: 's' }, none, key).kind).to.equal('socket');
+    const isDir = (name: string): boolean => name === 'dir';
+    expect(placeOf({ ...nowhere, dir: 'd', socket: 's' }, isDir, undefined)).to.include({
       kind: 'dir',
     });
-    expect(placeOf({ ...nowhere, socket: 's' }, false, undefined)).to.deep.equal({
+    expect(placeOf({ ...nowhere, socket: 's' }, none, undefined)).to.deep.equal({
       kind: 'socket',
       socket: 's',
     });
@@ -35,9 +43,9 @@ describe('placeOf', () => {
 
   it('needs a key for the file server itself, and says how to make one', () => {
     const options = { ...nowhere, direct: { host: 'h', port: 1 } };
-    expect(() => placeOf(options, false, undefined)).to.throw(UsageError, 'coopfs key --out');
+    expect(() => placeOf(options, none, undefined)).to.throw(UsageError, 'coopfs key --out');
     const key = { keyFile: 'k' };
-    expect(placeOf(options, false, key)).to.deep.include({ kind: 'direct', key });
+    expect(placeOf(options, none, key)).to.deep.include({ kind: 'direct', key });
   });
 });
 

@@ -16,6 +16,7 @@ import { FRAME } from './frame_codec.ts';
 import { handleFrames, settleLost } from './frame_handler.ts';
 import type { Introduction } from './handshake_codec.ts';
 import { MAX_CHANNEL } from './limits.ts';
+import { Liveness } from './liveness.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { Owner } from './observer.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -55,8 +56,6 @@ const LINGER_PTOS = 3;
 const PROBES_PER_PTO = 2;
 /** On shorter paths, acknowledgements are better sent at once. */
 const LONG_PATH_MS: Millis = 4;
-/** An idle timeout below so many probe timeouts would give up on a loss (RFC 9000 §10.1). */
-const IDLE_PTOS = 3;
 
 export class Connection {
   readonly handle: ConnectionHandle;
@@ -68,14 +67,9 @@ export class Connection {
   /** The endpoint has it in the line of those that may have something to send. */
   inLine = false;
   state: ConnectionState;
-  readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
   readonly #parts: ConnectionParts;
-  readonly #idleTimeoutMs: Millis;
-  #lastHeardAt: Millis;
-  /** When we first asked for an answer after hearing from the peer; restarts the idle timer. */
-  #firstAskedAt: Millis;
-  #lastActivityAt: Millis;
+  readonly #liveness: Liveness;
 
   constructor(seed: ConnectionSeed, options: ResolvedOptions, sink: ConnectionSink, now: Millis) {
     this.handle = seed.handle;
@@ -84,15 +78,12 @@ export class Connection {
     this.localId = seed.localId;
     this.remoteId = seed.remoteId;
     this.peer = seed.peer;
-    this.#options = options;
     this.#sink = sink;
     this.#parts = createParts(seed, options, now, (channel, message) => {
       sink.message(this, channel, message);
     });
-    this.#idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
-    this.#lastHeardAt = now;
-    this.#firstAskedAt = now;
-    this.#lastActivityAt = now;
+    const idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
+    this.#liveness = new Liveness(idleTimeoutMs, options.keepaliveMs, now);
     this.state = seed.initiator
       ? { tag: 'established' }
       : { tag: 'accepted', until: now + options.handshakeTimeoutMs };
@@ -158,8 +149,7 @@ export class Connection {
     }
     counters.packetsReceived += 1;
     counters.bytesReceived += receivedBytes;
-    this.#lastHeardAt = now;
-    this.#lastActivityAt = now;
+    this.#liveness.onHeard(now);
     if (this.state.tag === 'accepted') {
       this.state = { tag: 'established' };
       this.#sink.confirmed(this);
@@ -242,15 +232,7 @@ export class Connection {
     if (state.tag !== 'established') return 0;
     const outstanding = this.#parts.loss.sent.outstanding;
     const length = buildPacket(this.#parts, buffer, now);
-    if (length > 0) {
-      this.#lastActivityAt = now;
-      if (
-        this.#firstAskedAt <= this.#lastHeardAt &&
-        this.#parts.loss.sent.outstanding > outstanding
-      ) {
-        this.#firstAskedAt = now;
-      }
-    }
+    if (length > 0) this.#liveness.onSent(this.#parts.loss.sent.outstanding > outstanding, now);
     return length;
   }
 
@@ -266,20 +248,14 @@ export class Connection {
         return NEVER;
       case 'established': {
         const { loss, acks, paceUntil } = this.#parts;
-        const idle = Math.min(this.#idleAt(), this.#keepaliveAt());
+        const idle = Math.min(this.#idleAt(), this.#liveness.askAt());
         return Math.min(loss.timeout(), acks.deadline, paceUntil, idle);
       }
     }
   }
 
   #idleAt(): Millis {
-    const since = Math.max(this.#lastHeardAt, this.#firstAskedAt);
-    return since + Math.max(this.#idleTimeoutMs, IDLE_PTOS * this.#parts.loss.ptoMs());
-  }
-
-  #keepaliveAt(): Millis {
-    const { keepaliveMs } = this.#options;
-    return keepaliveMs === 0 ? NEVER : this.#lastActivityAt + keepaliveMs;
+    return this.#liveness.idleAt(this.#ptoMs());
   }
 
   handleTimeout(now: Millis): void {
@@ -295,7 +271,7 @@ export class Connection {
     }
     if (state.tag === 'gone') return;
     if (this.#idleAt() <= now) {
-      const silentMs = Math.round(now - this.#lastHeardAt);
+      const silentMs = Math.round(this.#liveness.silentMs(now));
       const reason = `nothing heard for ${silentMs} ms`;
       this.abandon({ code: CLOSE.idleTimeout, reason }, now);
       return;
@@ -307,14 +283,19 @@ export class Connection {
       this.#parts.observer?.metricsUpdated(loss, this.#parts.congestion, now);
     }
     if (this.#parts.paceUntil <= now) this.#parts.paceUntil = NEVER;
-    if (this.#keepaliveAt() <= now) {
-      this.#parts.pingPending = true;
-      this.#lastActivityAt = now;
+    if (this.#liveness.askAt() <= now) {
+      if (this.#liveness.onAsk(now)) this.#parts.probesPending += 1;
+      else this.#parts.pingPending = true;
     }
   }
 
+  /** The probe timeout without its backoff. */
+  #ptoMs(): Millis {
+    return this.#parts.loss.rtt.ptoMs(this.peer.maxAckDelayMs);
+  }
+
   #lingerMs(): Millis {
-    return LINGER_PTOS * this.#parts.loss.rtt.ptoMs(this.peer.maxAckDelayMs);
+    return LINGER_PTOS * this.#ptoMs();
   }
 
   stats(): ConnectionStats {

@@ -28,9 +28,13 @@ export interface EndpointOptions {
   /** Uniform in [0, 1). Connection ids come from it: on a socket it must be unpredictable. */
   readonly random: () => number;
   readonly congestion?: CongestionName;
-  /** A ping is sent after this long without traffic; 0 for none. Default 2,500 ms. */
+  /** A ping is sent after this long without traffic; 0 for none. Default `idleTimeoutMs` / 4. */
   readonly keepaliveMs?: Millis;
-  /** A connection that hears nothing for this long is closed. Default 10,000 ms. */
+  /**
+   * A connection that hears nothing for this long is closed: the time in which a dead peer is
+   * noticed. The lesser of both sides holds, but no less than three probe timeouts after something was
+   * sent: 300 ms is for round trips of up to 40 ms. Default 10,000 ms.
+   */
   readonly idleTimeoutMs?: Millis;
   /** A dial without an answer gives up after this long. Default 5,000 ms. */
   readonly handshakeTimeoutMs?: Millis;
@@ -89,6 +93,8 @@ export interface EndpointOptions {
 export type ResolvedOptions = Required<EndpointOptions>;
 
 const MAX_MILLIS = 3_600_000;
+const DEFAULT_IDLE_TIMEOUT_MS: Millis = 10_000;
+const KEEPALIVES_PER_TIMEOUT = 4;
 const MAX_WINDOW_BYTES = 2 ** 40;
 
 type NumericOption = {
@@ -98,8 +104,8 @@ type NumericOption = {
 /** Option, least and greatest value. */
 const RANGES: readonly (readonly [NumericOption, number, number])[] = [
   ['incarnation', 0, Number.MAX_SAFE_INTEGER],
-  ['keepaliveMs', 0, MAX_MILLIS],
   ['idleTimeoutMs', 1, MAX_MILLIS],
+  ['keepaliveMs', 0, MAX_MILLIS],
   ['handshakeTimeoutMs', 1, MAX_MILLIS],
   ['maxAckDelayMs', 0, 1_000],
   ['initialRttMs', 1, 10_000],
@@ -122,6 +128,7 @@ const RANGES: readonly (readonly [NumericOption, number, number])[] = [
  * @throws RudpError 'invalid' for a value out of its range.
  */
 export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
+  const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options;
   const resolved: ResolvedOptions = {
     name: options.name,
     incarnation: options.incarnation,
@@ -129,8 +136,8 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     protection: options.protection,
     random: options.random,
     congestion: options.congestion ?? 'bbr',
-    keepaliveMs: options.keepaliveMs ?? 2_500,
-    idleTimeoutMs: options.idleTimeoutMs ?? 10_000,
+    keepaliveMs: options.keepaliveMs ?? idleTimeoutMs / KEEPALIVES_PER_TIMEOUT,
+    idleTimeoutMs,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5_000,
     maxAckDelayMs: options.maxAckDelayMs ?? 5,
     initialRttMs: options.initialRttMs ?? 50,

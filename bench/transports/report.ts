@@ -35,6 +35,7 @@ const COLUMNS: readonly (readonly [string, Work, string])[] = [
   ['flood: quiet req/s', 'flood', 'quietPerSecond'],
   ['beside it', 'flood', 'besidePerSecond'],
   ['flooded', 'flood', 'floodedPerSecond'],
+  ['CPU us a hello', 'flood', 'helloUs'],
   ['state left', 'flood', 'stateLeft'],
 ];
 

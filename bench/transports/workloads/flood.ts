@@ -18,6 +18,25 @@ const PER_SLICE = 10_000;
 const WARM_MS = 1000;
 const PAUSE_MS = 100;
 
+interface Slice {
+  readonly answered: number;
+  readonly seconds: number;
+  /** CPU time of the server. */
+  readonly serverSeconds: number;
+}
+
+const perSecond = (slices: readonly Slice[]): number =>
+  median(slices.map(({ answered, seconds }) => answered / seconds));
+
+/** CPU time that the server spent on a hello: what its requests do not explain. */
+const helloUs = (beside: readonly Slice[], flooded: readonly Slice[]): number => {
+  const sum = (slices: readonly Slice[], key: keyof Slice): number =>
+    slices.reduce((total, slice) => total + slice[key], 0);
+  const perRequest = sum(beside, 'serverSeconds') / sum(beside, 'answered');
+  const rest = sum(flooded, 'serverSeconds') - perRequest * sum(flooded, 'answered');
+  return (1e6 * rest) / FLOODED;
+};
+
 export const flood = async (scene: Scene): Promise<Figures> => {
   const { server, client, peer, place } = scene;
   const { host } = place;
@@ -31,18 +50,20 @@ export const flood = async (scene: Scene): Promise<Figures> => {
     await client.ask({ do: 'load', inFlight: 32 });
     await sleep(WARM_MS);
     const before = await countOf(server);
-    const slice = async (to: number | undefined): Promise<number> => {
+    const slice = async (to: number | undefined): Promise<Slice> => {
       const job = { do: 'flood', host, count: PER_SLICE, ms: SLICE_MS } as const;
+      const { cpuSeconds } = await countOf(server);
       const flooding = to === undefined ? undefined : flooder.ask({ ...job, port: to });
-      const asked = client.ask<MeasuredRequests>({ do: 'measure', ms: SLICE_MS });
-      const { answered, seconds } = await asked;
+      const measured = await client.ask<MeasuredRequests>({ do: 'measure', ms: SLICE_MS });
       await flooding;
+      const after = await countOf(server);
       await sleep(PAUSE_MS);
-      return answered / seconds;
+      const { answered, seconds } = measured;
+      return { answered, seconds, serverSeconds: after.cpuSeconds - cpuSeconds };
     };
-    const quiet: number[] = [];
-    const beside: number[] = [];
-    const flooded: number[] = [];
+    const quiet: Slice[] = [];
+    const beside: Slice[] = [];
+    const flooded: Slice[] = [];
     for (let sent = 0; sent < FLOODED; sent += PER_SLICE) {
       quiet.push(await slice(undefined));
       beside.push(await slice(sinkPort));
@@ -51,11 +72,11 @@ export const flood = async (scene: Scene): Promise<Figures> => {
     const after = await countOf(server);
     await client.ask({ do: 'close' });
     return {
-      quietPerSecond: median(quiet),
-      besidePerSecond: median(beside),
-      floodedPerSecond: median(flooded),
-      slowdown: 1 - median(flooded) / median(beside),
-      slowdownFromQuiet: 1 - median(flooded) / median(quiet),
+      quietPerSecond: perSecond(quiet),
+      besidePerSecond: perSecond(beside),
+      floodedPerSecond: perSecond(flooded),
+      slowdown: 1 - perSecond(flooded) / perSecond(beside),
+      helloUs: helloUs(beside, flooded),
       stateLeft: (after.halfOpen ?? Number.NaN) - (before.halfOpen ?? Number.NaN),
     };
   } finally {

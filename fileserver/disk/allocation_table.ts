@@ -130,7 +130,9 @@ export const decodeAllocationEntry = (
   if (!isUint53(entry.firstBlock) || entry.firstBlock + entry.blocks > layout.blocks) {
     return `its blocks ${entry.firstBlock} and following lie outside the volume`;
   }
-  if (!isUint53(entry.version.counter) || !isUint53(entry.contentSequence)) {
+  const numbers = [entry.version.counter, entry.contentSequence];
+  for (const outcome of outcomes) numbers.push(outcome.client);
+  if (!numbers.every(isUint53)) {
     return 'one of its numbers is 2^53 or more';
   }
   return entry;

@@ -12,11 +12,13 @@ const LAST_PRINTABLE = 0x7e;
 const CELL_BYTES = 32;
 const DIGITS = 10;
 
+export const isPrintable = (code: number): boolean =>
+  code >= FIRST_PRINTABLE && code <= LAST_PRINTABLE;
+
 /** Throws FsError EINVAL unless `fill` is undefined or one printable ASCII character. */
 export const checkFill = (fill: Fill): void => {
   if (fill === undefined) return;
-  const code = fill.charCodeAt(0);
-  if (fill.length !== 1 || code < FIRST_PRINTABLE || code > LAST_PRINTABLE) {
+  if (fill.length !== 1 || !isPrintable(fill.charCodeAt(0))) {
     throw new FsError('EINVAL', `the fill is "${fill}"; it must be one printable ASCII character`);
   }
 };

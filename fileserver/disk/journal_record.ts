@@ -6,7 +6,7 @@
 import { assert } from '../../protocol/assert.ts';
 import { crc32c } from '../../protocol/crc32c.ts';
 import { roundUp } from './layout.ts';
-import { getUint53, isUint53, putUint53, viewOf } from './uint53.ts';
+import { getUint53, isDuration, isUint53, putUint53, viewOf } from './uint53.ts';
 
 /** "CFJR", mixed with the volume's salt. */
 const MAGIC = 0x52_4a_46_43;
@@ -108,11 +108,14 @@ const decodeItems = (payload: Uint8Array, count: number): JournalItem[] | string
     if (tag === TAG_WRITE) {
       const region = payload[at + ITEM_AT.region] as number;
       const offset = getUint53(view, at + ITEM_AT.offset);
+      if (!isUint53(offset)) return 'its offset is 2^53 or more';
       items.push({ tag: 'write', region, offset, bytes: payload.subarray(start, start + length) });
     } else if (tag === TAG_EPOCH && length === EPOCH_BYTES) {
       const clusterEpoch = getUint53(view, start);
       if (!isUint53(clusterEpoch)) return 'its cluster epoch is 2^53 or more';
-      items.push({ tag: 'epoch', clusterEpoch, longestLeaseMs: view.getFloat64(start + 8, true) });
+      const longestLeaseMs = view.getFloat64(start + 8, true);
+      if (!isDuration(longestLeaseMs)) return 'its longest lease is no time';
+      items.push({ tag: 'epoch', clusterEpoch, longestLeaseMs });
     } else {
       return `its item ${index} has the unknown tag ${String(tag)}`;
     }
@@ -139,11 +142,14 @@ export const decodeRecord = (
   if (end > journal.length) return undefined;
   const checksum = crc32c(journal.subarray(at + AT.sequence, end));
   if (view.getUint32(at + AT.checksum, true) !== checksum) return undefined;
+  const sequence = getUint53(view, at + AT.sequence);
+  const groupFirst = getUint53(view, at + AT.groupFirst);
+  if (!isUint53(sequence) || !isUint53(groupFirst)) return undefined;
   const type = view.getUint16(at + AT.type, true);
   const payload = journal.subarray(at + RECORD_HEADER_BYTES, end);
   return {
-    sequence: getUint53(view, at + AT.sequence),
-    groupFirst: getUint53(view, at + AT.groupFirst),
+    sequence,
+    groupFirst,
     lastOfGroup: (view.getUint16(at + AT.flags, true) & FLAG_LAST_OF_GROUP) !== 0,
     sizeBytes: RECORD_HEADER_BYTES + length,
     items:

@@ -3,10 +3,10 @@
 import { assert } from '../../protocol/assert.ts';
 import { crc32c } from '../../protocol/crc32c.ts';
 import type { Geometry } from '../../protocol/ids.ts';
-import type { Fill } from './fill.ts';
+import { isPrintable, type Fill } from './fill.ts';
 import type { Region } from './layout.ts';
 import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from './layout.ts';
-import { getUint53, isUint53, putUint53, viewOf } from './uint53.ts';
+import { getUint53, isDuration, isUint53, putUint53, viewOf } from './uint53.ts';
 
 const FORMAT_VERSION = 1;
 export const REGIONS_MAX = 64;
@@ -139,9 +139,13 @@ export const decodeSuperblock = (bytes: Uint8Array): Superblock | string => {
     regions,
   };
   const { sequence, clusterEpoch, head } = superblock;
-  if (![sequence, clusterEpoch, head.position, head.sequence].every(isUint53)) {
+  const numbers = [sequence, clusterEpoch, head.position, head.sequence];
+  for (const { offset, length } of regions) numbers.push(offset, length);
+  if (!numbers.every(isUint53)) {
     return 'one of its numbers is 2^53 or more';
   }
+  if (fill !== 0 && !isPrintable(fill)) return `its fill is the character ${fill}`;
+  if (!isDuration(superblock.longestLeaseMs)) return 'its longest lease is no time';
   return superblock;
 };
 

@@ -8,6 +8,9 @@ export const isUint53 = (value: number): boolean => Number.isSafeInteger(value) 
 
 export const isUint32 = (value: number): boolean => isUint53(value) && value < TWO_TO_32;
 
+/** True for a time in milliseconds, as a double may hold one. */
+export const isDuration = (valueMs: number): boolean => Number.isFinite(valueMs) && valueMs >= 0;
+
 export const putUint53 = (view: DataView, offset: number, value: number): void => {
   assert(isUint53(value), `${value} is not a whole number from 0 to 2^53 - 1`);
   view.setUint32(offset, value % TWO_TO_32, true);

@@ -56,6 +56,21 @@ describe('a journal record', () => {
     expect(encodeRecord(1, [])).to.have.length(RECORD_HEADER_BYTES);
   });
 
+  it('whose checksum is right and whose numbers are none of ours is none', () => {
+    // The highest bytes of sequence, group and offset, and the sign of the longest lease.
+    expect(decodeRecord(reseal(sealed(9, [write(20)]), 15, 0x20), 0, SALT)).to.equal(undefined);
+    expect(decodeRecord(reseal(sealed(9, [write(20)]), 23, 0x20), 0, SALT)).to.equal(undefined);
+    const offset = decodeRecord(
+      reseal(sealed(9, [write(20)]), RECORD_HEADER_BYTES + 15, 0x20),
+      0,
+      SALT,
+    );
+    expect(offset?.items).to.match(/offset is 2\^53 or more/);
+    const epoch = { tag: 'epoch' as const, clusterEpoch: 1, longestLeaseMs: 400 };
+    const lease = decodeRecord(reseal(sealed(9, [epoch]), RECORD_HEADER_BYTES + 31, 0xff), 0, SALT);
+    expect(lease?.items).to.match(/longest lease/);
+  });
+
   it('shows every flipped bit, and every cut', () => {
     const bytes = sealed(9, [write(20)]);
     for (let bit = 0; bit < bytes.length * 8; bit++) {

@@ -15,6 +15,7 @@ import {
 import { getUint53, isUint53, putUint53, viewOf } from '../../../fileserver/disk/uint53.ts';
 import { file, node, refusal, SMALL } from './disk_run.ts';
 import { FakeDisk } from './fake_disk.ts';
+import { crc32c } from '../../../protocol/crc32c.ts';
 
 const MAX = 2 ** 53 - 1;
 const SUPERBLOCK: Superblock = {
@@ -48,6 +49,21 @@ describe('a superblock', () => {
       flipped[bit >> 3]! ^= 1 << (bit % 8);
       expect(decodeSuperblock(flipped), `bit ${bit}`).to.be.a('string');
     }
+  });
+
+  it('whose checksum is right and whose numbers are none of ours is none', () => {
+    const changed = (at: number, value: number): unknown => {
+      const bytes = encodeSuperblock({ ...SUPERBLOCK, longestLeaseMs: 400 });
+      bytes[at] = value;
+      const checksum = crc32c(bytes.subarray(16), crc32c(bytes.subarray(0, 12)));
+      new DataView(bytes.buffer).setUint32(12, checksum, true);
+      return decodeSuperblock(bytes);
+    };
+    expect(changed(0, 'c'.charCodeAt(0))).to.be.an('object');
+    // The highest byte of a region's offset, one of the fill's, and the sign of the longest lease.
+    expect(changed(96 + 15, 0x20)).to.match(/2\^53 or more/);
+    expect(changed(88 + 2, 1)).to.match(/fill is the character/);
+    expect(changed(64 + 7, 0xff)).to.match(/longest lease/);
   });
 
   it('is the newer of the two that are good', () => {

@@ -14,6 +14,7 @@ import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
+import type { Interceptor } from '../rudp/socket_endpoint.ts';
 import { ApplicationSocket } from './application_socket.ts';
 import * as core from './cacher_core.ts';
 import type { Cacher, CacherCommand } from './cacher_state.ts';
@@ -29,6 +30,8 @@ export interface CacherConfig {
   readonly security: Security;
   /** A folder for qlog files; none are written without it. */
   readonly qlogDir?: string | undefined;
+  /** Stands between the socket and rudp, to impair the network. */
+  readonly interceptor?: Interceptor | undefined;
   readonly serverWaitMs: number;
   readonly log: Logger;
 }
@@ -120,12 +123,13 @@ class Daemon implements CacherDaemon {
   }
 
   async #bind(): Promise<LinkSocket> {
-    const { node, security, listen } = this.#config;
+    const { node, security, listen, interceptor } = this.#config;
     try {
       return await LinkSocket.bind({
         name: node,
         incarnation: this.#incarnation,
         security,
+        interceptor,
         ...listen,
         onEvent: (event) => {
           this.#guard((cacher) => {

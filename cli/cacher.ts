@@ -9,6 +9,7 @@ import { announceReady, untilStopped } from './daemon_process.ts';
 import { UsageError } from './exit_status.ts';
 import { createLog } from './log.ts';
 import { nodeName } from './option_values.ts';
+import { withNetemAgent } from './netem_agent.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
 const NAMES = [
@@ -22,6 +23,7 @@ const NAMES = [
   'serverWait',
   'writebackInterval',
   'qlog',
+  'netem',
   'logLevel',
 ] as const;
 
@@ -56,19 +58,22 @@ export const cacherCommand = (): Command => {
     warnOfKey(source, log);
     // Loaded here, so that the other commands start without it.
     const { startCacher } = await import('../cacher/daemon.ts');
-    const cacher = await startCacher({
-      node,
-      server: options.server,
-      listen: options.listen,
-      socket: options.socket,
-      pages: options.pages,
-      writebackIntervalMs: options.writebackInterval,
-      serverWaitMs: options.serverWait,
-      security,
-      qlogDir: options.qlog,
-      log,
+    return withNetemAgent(options.netem, async (interceptor) => {
+      const cacher = await startCacher({
+        node,
+        server: options.server,
+        listen: options.listen,
+        socket: options.socket,
+        pages: options.pages,
+        writebackIntervalMs: options.writebackInterval,
+        serverWaitMs: options.serverWait,
+        security,
+        qlogDir: options.qlog,
+        interceptor,
+        log,
+      });
+      announceReady();
+      return untilStopped(cacher);
     });
-    announceReady();
-    return untilStopped(cacher);
   });
 };

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
-import type { NodeId } from '../protocol/ids.ts';
+import { SERVER, type NodeId } from '../protocol/ids.ts';
 import type { KeySource } from './cluster_key.ts';
 import { UsageError } from './exit_status.ts';
 import {
@@ -66,6 +66,7 @@ export const clusterPaths = (dir: string) => {
     lock: join(root, 'run', 'cluster.lock'),
     pid: (name: string) => join(root, 'run', `${name}.pid`),
     socket: (node: NodeId) => join(root, 'run', `${node}.sock`),
+    netem: (name: string) => join(root, 'run', `${name}.netem`),
     log: (name: string) => join(root, 'log', `${name}.log`),
   };
 };
@@ -78,8 +79,8 @@ export const clusterKeySource = (paths: ClusterPaths, config: ClusterConfig): Ke
 
 /** @throws UsageError if a node's socket would have a path that no socket can have. */
 export const checkSocketPaths = (paths: ClusterPaths, nodes: readonly NodeConfig[]): void => {
-  for (const { name } of nodes) {
-    const path = paths.socket(name);
+  const sockets = nodes.flatMap(({ name }) => [paths.socket(name), paths.netem(name)]);
+  for (const path of [...sockets, paths.netem(SERVER)]) {
     const bytes = value.socketPathBytes(path);
     if (bytes <= value.SOCKET_PATH_BYTES_LIMIT) continue;
     throw new UsageError(

@@ -31,6 +31,7 @@ export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): Daemo
     ...flagFor('lease', formatDuration(config.leaseMs)),
     ...flagFor('margin', formatDuration(config.marginMs)),
     ...flagFor('lostAfter', formatDuration(config.lostAfterMs)),
+    ...flagFor('netem', paths.netem(SERVER)),
     ...flagFor('logLevel', config.logLevel),
   ],
 });
@@ -53,6 +54,7 @@ export const cacherCommand = (
     ...flagFor('pages', node.pages),
     ...flagFor('writebackInterval', formatDuration(config.writebackIntervalMs)),
     ...flagFor('serverWait', formatDuration(config.serverWaitMs)),
+    ...flagFor('netem', paths.netem(node.name)),
     ...flagFor('logLevel', config.logLevel),
   ],
 });

@@ -30,7 +30,7 @@ const parseHostPort = (text: string): HostPort | undefined => {
 };
 
 /** Text that `parse` understands; anything else is refused. */
-const parsed = <T>(parse: (text: string) => T | undefined) =>
+export const parsed = <T>(parse: (text: string) => T | undefined) =>
   z.string().transform((text, context): T => {
     const value = parse(text);
     if (value !== undefined) return value;

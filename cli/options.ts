@@ -13,12 +13,13 @@ import {
   DEFAULT_MARGIN_MS,
   DEFAULT_SERVER_WAIT_MS,
 } from './lease_terms.ts';
+import { NETEM_OPTIONS } from './netem_options.ts';
 import * as value from './option_values.ts';
 
 const CACHERS_LIMIT = 256;
 const PAGES_LIMIT = 16_777_216;
 
-interface OptionSpec {
+export interface OptionSpec {
   /** As commander reads it. */
   readonly flags: string;
   readonly about: string;
@@ -277,6 +278,7 @@ export const OPTIONS = {
     right: '',
     fallback: '',
   },
+  ...NETEM_OPTIONS,
 } as const satisfies Record<string, OptionSpec>;
 
 export type OptionName = keyof typeof OPTIONS;
@@ -295,6 +297,8 @@ export const declareOptions = (command: Command, names: readonly OptionName[]): 
   for (const name of names) {
     const spec: OptionSpec = OPTIONS[name];
     const option = new Option(spec.flags, spec.about);
+    // What one command means by a flag is not always what another does: --node is one of two here.
+    option.attributeName = () => name;
     if (spec.env !== undefined) option.env(spec.env);
     if (spec.fallback !== undefined && spec.fallback !== '') option.default(spec.fallback);
     command.addOption(option);

@@ -11,6 +11,7 @@ import { forgetCommand } from './forget.ts';
 import { formatCommand } from './format.ts';
 import { fsckCommand } from './fsck.ts';
 import { keyCommand } from './key.ts';
+import { netemCommand } from './netem.ts';
 import { runCommand } from './run.ts';
 import { serverCommand } from './server.ts';
 import { statusCommand } from './status.ts';
@@ -46,6 +47,7 @@ export const createProgram = (): Command => {
     .addCommand(whereCommand())
     .addCommand(forgetCommand())
     .addCommand(statusCommand())
+    .addCommand(netemCommand())
     .addCommand(formatCommand())
     .addCommand(fsckCommand())
     .addCommand(keyCommand())

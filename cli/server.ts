@@ -7,6 +7,7 @@ import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_
 import { announceReady, untilStopped } from './daemon_process.ts';
 import { leaseWarning } from './lease_terms.ts';
 import { createLog } from './log.ts';
+import { withNetemAgent } from './netem_agent.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
 const NAMES = [
@@ -21,6 +22,7 @@ const NAMES = [
   'margin',
   'qlog',
   'lostAfter',
+  'netem',
   'logLevel',
 ] as const;
 
@@ -45,20 +47,23 @@ export const serverCommand = (): Command => {
     if (warning !== undefined) log.warn(warning);
     // Loaded here, so that the other commands start without it.
     const { startFileServer } = await import('../fileserver/daemon.ts');
-    const server = await startFileServer({
-      disk: options.disk,
-      listen: options.listen,
-      openPolicy: options.openPolicy,
-      heartbeatMs: options.heartbeat,
-      leaseMs: options.lease,
-      marginMs: options.margin,
-      lostAfterMs: options.lostAfter,
-      cachePages: options.serverPages,
-      security,
-      qlogDir: options.qlog,
-      log,
+    return withNetemAgent(options.netem, async (interceptor) => {
+      const server = await startFileServer({
+        disk: options.disk,
+        listen: options.listen,
+        openPolicy: options.openPolicy,
+        heartbeatMs: options.heartbeat,
+        leaseMs: options.lease,
+        marginMs: options.margin,
+        lostAfterMs: options.lostAfter,
+        cachePages: options.serverPages,
+        security,
+        qlogDir: options.qlog,
+        interceptor,
+        log,
+      });
+      announceReady();
+      return untilStopped(server);
     });
-    announceReady();
-    return untilStopped(server);
   });
 };

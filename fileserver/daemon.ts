@@ -11,6 +11,7 @@ import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
+import type { Interceptor } from '../rudp/socket_endpoint.ts';
 import { DiskCore, type DiskEvent } from './disk/disk_core.ts';
 import { ImageFile } from './disk/image_file.ts';
 import * as core from './server_core.ts';
@@ -29,6 +30,8 @@ export interface FileServerConfig {
   readonly security: Security;
   /** A folder for qlog files; none are written without it. */
   readonly qlogDir?: string | undefined;
+  /** Stands between the socket and rudp, to impair the network. */
+  readonly interceptor?: Interceptor | undefined;
   readonly log: Logger;
 }
 
@@ -87,6 +90,7 @@ class Daemon implements FileServer {
         name: SERVER,
         incarnation: Date.now(),
         security: this.#config.security,
+        interceptor: this.#config.interceptor,
         host,
         port,
         onEvent: (event) => {

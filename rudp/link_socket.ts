@@ -6,7 +6,7 @@ import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer
 import { QlogFiles } from './qlog_files.ts';
 import { createSecureRandom } from './rudp_endpoint.ts';
 import { createProtection, type Security } from './security.ts';
-import { SocketEndpoint } from './socket_endpoint.ts';
+import { SocketEndpoint, type Interceptor } from './socket_endpoint.ts';
 
 export interface LinkSocketOptions {
   readonly name: string;
@@ -21,6 +21,7 @@ export interface LinkSocketOptions {
   readonly qlogDir?: string | undefined;
   /** The qlog files have ended because of an error; told once. */
   readonly onQlogError?: (error: Error) => void;
+  readonly interceptor?: Interceptor | undefined;
 }
 
 const CLOSE_CODE = 0;
@@ -32,7 +33,8 @@ export class LinkSocket {
 
   /** @throws RudpError 'invalid' for wrong keys; what binding the socket throws, EADDRINUSE for one. */
   static async bind(options: LinkSocketOptions): Promise<LinkSocket> {
-    const { name, incarnation, security, host, port, onEvent, onError, qlogDir } = options;
+    const { name, incarnation, security, host, port, onEvent, onError, interceptor } = options;
+    const { qlogDir } = options;
     const qlog =
       qlogDir === undefined ? undefined : new QlogFiles(qlogDir, { onError: options.onQlogError });
     const endpoint = new Endpoint({
@@ -46,7 +48,7 @@ export class LinkSocket {
     const links = new PeerLinks(endpoint, name);
     return new LinkSocket(
       links,
-      await SocketEndpoint.bind(links, { host, port, onEvent, onError }),
+      await SocketEndpoint.bind(links, { host, port, onEvent, onError, interceptor }),
       qlog,
     );
   }

@@ -16,6 +16,22 @@ export interface DatagramCore<Event> {
   pollEvent(): Event | undefined;
 }
 
+/** Somebody between a socket and what it drives, who may hold datagrams back, change or add some. */
+export interface Interceptor {
+  /** Called once, before any datagram: how those it has taken go on. */
+  attach(socket: SocketSide): void;
+  /** True if it has taken a datagram that is to be sent; the bytes are only lent to it. */
+  outgoing(to: string, bytes: Uint8Array): boolean;
+  /** True if it has taken a datagram that has come. */
+  incoming(from: string, bytes: Uint8Array): boolean;
+}
+
+/** What an interceptor gets to see of a socket. */
+export interface SocketSide {
+  send(to: string, bytes: Uint8Array): void;
+  receive(from: string, bytes: Uint8Array): void;
+}
+
 export interface SocketOptions<Event> {
   /** An IPv4 address; default 127.0.0.1. */
   readonly host?: string;
@@ -25,6 +41,7 @@ export interface SocketOptions<Event> {
   readonly onEvent: (event: Event) => void;
   /** A socket that fails otherwise than by losing a datagram; default: the error is thrown. */
   readonly onError?: (error: Error) => void;
+  readonly interceptor?: Interceptor | undefined;
 }
 
 /** The kernel bounds it by net.core.rmem_max; a full buffer drops datagrams silently. */
@@ -90,13 +107,26 @@ export class SocketEndpoint<Event> {
     this.#promised = promised;
     this.#socket = promised.socket;
     this.#options = options;
+    options.interceptor?.attach({
+      send: (to, bytes) => {
+        if (!this.#closed) this.#sendNow({ to, bytes });
+      },
+      receive: (from, bytes) => {
+        if (!this.#closed) this.#receive(from, bytes);
+      },
+    });
     this.#socket.on('message', (bytes, { address, port }) => {
-      this.core.handleDatagram(this.#senderOf(address, port), bytes, this.now());
-      this.wake();
+      const from = this.#senderOf(address, port);
+      if (options.interceptor?.incoming(from, bytes) !== true) this.#receive(from, bytes);
     });
     this.#socket.on('error', (error) => {
       this.#fail(error);
     });
+  }
+
+  #receive(from: string, bytes: Uint8Array): void {
+    this.core.handleDatagram(from, bytes, this.now());
+    this.wake();
   }
 
   #fail(error: Error): void {
@@ -179,7 +209,12 @@ export class SocketEndpoint<Event> {
     this.wake();
   }
 
-  #send({ to, bytes }: Transmit): void {
+  #send(transmit: Transmit): void {
+    if (this.#options.interceptor?.outgoing(transmit.to, transmit.bytes) === true) return;
+    this.#sendNow(transmit);
+  }
+
+  #sendNow({ to, bytes }: Transmit): void {
     let destination = this.#destinations.get(to);
     if (destination === undefined) {
       if (this.#destinations.size >= MAX_DESTINATIONS) this.#destinations.clear();

@@ -12,7 +12,17 @@ import {
 import { checkDocument, checkReferences } from './tidy/document_paths.ts';
 import { listFiles, readText } from './tidy/repository.ts';
 
-const PARTS = ['applib', 'bench', 'cacher', 'cli', 'fileserver', 'protocol', 'rudp', 'test'];
+const PARTS = [
+  'applib',
+  'bench',
+  'cacher',
+  'cli',
+  'fileserver',
+  'netem',
+  'protocol',
+  'rudp',
+  'test',
+];
 
 describe('the repository', () => {
   const paths = listFiles();

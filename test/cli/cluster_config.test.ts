@@ -13,7 +13,7 @@ import {
 } from '../../cli/cluster_config.ts';
 import { cacherCommand, serverCommand } from '../../cli/cluster_daemons.ts';
 import { UsageError } from '../../cli/exit_status.ts';
-import type { NodeId } from '../../protocol/ids.ts';
+import { SERVER, type NodeId } from '../../protocol/ids.ts';
 
 const node = { name: 'n1' as NodeId, port: 7001, pages: 32 };
 const config: ClusterConfig = {
@@ -78,9 +78,10 @@ describe('cluster.json', () => {
 
 describe('checkSocketPaths', () => {
   it('allows 107 bytes and no more, and says what to do', () => {
-    const { length } = clusterPaths('/').socket('n1' as NodeId);
+    // The longest is that of the file server's agent.
+    const { length } = clusterPaths('/').netem(SERVER);
     const folder = (bytes: number): string => `/${'x'.repeat(bytes - length - 1)}`;
-    expect(clusterPaths(folder(107)).socket('n1' as NodeId)).to.have.length(107);
+    expect(clusterPaths(folder(107)).netem(SERVER)).to.have.length(107);
     expect(() => {
       checkSocketPaths(clusterPaths(folder(107)), [node]);
     }).to.not.throw();
@@ -96,12 +97,13 @@ describe('the daemons of a cluster', () => {
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
       'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
         ' --server-pages 128 --open-policy wait --heartbeat 100ms --lease 400ms' +
-        ' --margin 100ms --lost-after 60s --log-level info',
+        ' --margin 100ms --lost-after 60s --netem /c/run/server.netem --log-level info',
+      ' --margin 100ms --netem /c/run/server.netem --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +
         ' --key-file /c/cluster.key --pages 32 --writeback-interval 1500ms --server-wait 10s' +
-        ' --log-level info',
+        ' --netem /c/run/n1.netem --log-level info',
     );
   });
 

@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The parts whose files are cores unless their first line says otherwise. */
-const CORE_PARTS = new Set(['rudp', 'protocol', 'cacher', 'fileserver']);
+const CORE_PARTS = new Set(['rudp', 'protocol', 'cacher', 'fileserver', 'netem']);
 
 /** Clocks, chance, timers, promises, and what only one runtime has. */
 const IMPURE_NAMES = new Set([
@@ -50,9 +50,8 @@ export interface SourceFile {
 
 const partOf = (path: string): string => path.split('/', 1)[0] ?? '';
 
-/** A shell is a file that says in its first line that it does I/O. */
-const isShell = ({ text }: SourceFile): boolean =>
-  /^\/\*\* (Does )?I\/O\b/.test(text.split('\n', 1)[0] ?? '');
+/** A shell is a file that says in the first words of its first comment that it does I/O. */
+const isShell = ({ text }: SourceFile): boolean => /^\/\*\*\s+(\* )?(Does )?I\/O\b/.test(text);
 
 const parse = ({ path, text }: SourceFile): ts.SourceFile =>
   ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);

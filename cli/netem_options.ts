@@ -1,0 +1,78 @@
+/** The flags of `coopfs netem`, as cli/options.ts has those of the other commands. */
+
+import { parseLink } from '../netem/plan.ts';
+import { isNodeName } from '../protocol/ids.ts';
+import * as value from './option_values.ts';
+
+const SEED_LIMIT = 0xffff_ffff;
+const PROBES_LIMIT = 10_000;
+
+export const NETEM_OPTIONS = {
+  netem: {
+    flags: '--netem <path>',
+    about: 'a unix socket by which "coopfs netem" may impair what this daemon sends and gets',
+    value: value.socketPath,
+    right: `a path of at most ${value.SOCKET_PATH_BYTES_LIMIT} bytes`,
+    env: 'COOPFS_NETEM',
+  },
+  impaired: {
+    flags: '--node <name>',
+    about: 'only what this node sends and gets (default: every link)',
+    value: value.parsed((text) => (isNodeName(text) ? text : undefined)),
+    right: 'the name of a node, or server',
+  },
+  link: {
+    flags: '--link <link>',
+    about: 'only this direction of this link, such as "n1>n2"',
+    value: value.parsed(parseLink),
+    right: 'FROM>TO with the names of two nodes, such as n1>server (in quotes)',
+  },
+  both: {
+    flags: '--both',
+    about: 'with --link: its other direction, too',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  for: {
+    flags: '--for <duration>',
+    about: 'ends by itself after this time',
+    value: value.duration,
+    right: 'a number with its unit, such as 60s or 500ms',
+  },
+  detach: {
+    flags: '-d, --detach',
+    about: 'return at once; the nodes end it after --for, or after 10 minutes',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  seed: {
+    flags: '--seed <n>',
+    about: 'what all chance follows from',
+    value: value.wholeNumber(0, SEED_LIMIT),
+    right: `a whole number from 0 to ${SEED_LIMIT}`,
+    fallback: '1',
+  },
+  dryRun: {
+    flags: '--dry-run',
+    about: 'print what would be done at each node, and do nothing',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  all: {
+    flags: '--all',
+    about: 'partitions, too',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  probes: {
+    flags: '--probes <n>',
+    about: 'how many probes measure each direction of each link; 0 measures nothing',
+    value: value.wholeNumber(0, PROBES_LIMIT),
+    right: `a whole number from 0 to ${PROBES_LIMIT}`,
+    fallback: '100',
+  },
+} as const;

@@ -1,0 +1,94 @@
+/** I/O: holds a plan at the agents of its nodes by renewing its leases, until it is let go. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { messageOf } from '../protocol/errors.ts';
+import type { AgentLink } from './agent_link.ts';
+import type { Plan } from './plan.ts';
+
+/** How long a node keeps a setting whose command is gone; renewed five times as often. */
+export const HOLD_LEASE_MS = 3000;
+const RENEWAL_MS = 600;
+
+export type Dial = (node: string) => Promise<AgentLink>;
+
+/** A node that did not take its setting, and why. */
+export interface Missing {
+  readonly node: string;
+  readonly reason: string;
+}
+
+export type HoldEnd = 'over' | 'interrupted' | 'cleared';
+
+export class Holder {
+  readonly #plan: Plan;
+  readonly #dial: Dial;
+  readonly #links = new Map<string, AgentLink>();
+
+  constructor(plan: Plan, dial: Dial) {
+    this.#plan = plan;
+    this.#dial = dial;
+  }
+
+  /** Gives every node its setting until `leaseMs` from now. Answers who did not take it. */
+  async hold(leaseMs: number): Promise<{ missing: Missing[]; cleared: boolean }> {
+    let cleared = false;
+    const asked = [...this.#plan].map(async ([node, setting]): Promise<Missing | undefined> => {
+      try {
+        const link = await this.#linkTo(node);
+        const { outcome } = await link.ask<'hold'>({ do: 'hold', setting, leaseMs });
+        if (outcome === 'cleared') cleared = true;
+        return undefined;
+      } catch (error) {
+        return { node, reason: messageOf(error) };
+      }
+    });
+    const missing = (await Promise.all(asked)).filter((each) => each !== undefined);
+    return { missing, cleared };
+  }
+
+  /**
+   * Renews until `forMs` are over (undefined: without end), `signal` aborts, or another command has
+   * cleared the settings; then lets go. A node that comes back meanwhile gets its setting again.
+   */
+  async keep(forMs: number | undefined, signal: AbortSignal): Promise<HoldEnd> {
+    const start = performance.now();
+    try {
+      for (;;) {
+        const leftMs = (forMs ?? Number.POSITIVE_INFINITY) - (performance.now() - start);
+        if (leftMs <= 0) return 'over';
+        if ((await this.hold(Math.min(HOLD_LEASE_MS, leftMs))).cleared) return 'cleared';
+        await pause(Math.min(RENEWAL_MS, leftMs), undefined, { signal }).catch(() => undefined);
+        if (signal.aborted) return 'interrupted';
+      }
+    } finally {
+      await this.release();
+    }
+  }
+
+  /** Ends the settings of the plan where they are, and the connections. */
+  async release(): Promise<void> {
+    const ends = [...this.#links.values()].map(async (link) => {
+      const setting = this.#plan.get(link.node);
+      if (setting !== undefined && !link.lost) {
+        // Who cannot be reached has a lease.
+        await link.ask<'clear'>({ do: 'clear', what: { id: setting.id } }).catch(() => undefined);
+      }
+    });
+    await Promise.all(ends);
+    this.close();
+  }
+
+  /** Ends the connections; the settings go on until their leases end. */
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  async #linkTo(node: string): Promise<AgentLink> {
+    const known = this.#links.get(node);
+    if (known?.lost === false) return known;
+    const link = await this.#dial(node);
+    this.#links.set(node, link);
+    return link;
+  }
+}

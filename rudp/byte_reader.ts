@@ -73,7 +73,7 @@ export class ByteReader {
     return high * 0x1_0000_0000 + low;
   }
 
-  /** A view of the next `length` bytes; it lives as long as the datagram does. */
+  /** A view of the next `length` bytes; it is of the datagram's own memory. */
   view(length: number): Uint8Array {
     if (length > this.remaining) {
       this.#failed = true;

@@ -189,7 +189,7 @@ export class Channels {
       piece.settled = true;
       return at;
     }
-    const count = packet.lengths.length;
+    const count = packet.carried;
     const end = writePiece(buffer, at, limit, message, offset, length, packet, first);
     if (end === at) return at;
     const written = packet.lengths[count] ?? 0;
@@ -256,7 +256,7 @@ export class Channels {
 
   /** The peer has all pieces that `packet` carried. */
   onAcked(packet: SentPacket): void {
-    for (let index = 0; index < packet.messages.length; index += 1) {
+    for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
       if (message === undefined || message.done) continue;
       const offset = packet.offsets[index] ?? 0;
@@ -291,7 +291,7 @@ export class Channels {
 
   /** The pieces of `packet` must go again, in a new packet. */
   onLost(packet: SentPacket): void {
-    for (let index = 0; index < packet.messages.length; index += 1) {
+    for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
       if (message === undefined || message.done) continue;
       this.#turns.pushLost(message, packet.offsets[index] ?? 0, packet.lengths[index] ?? 0);

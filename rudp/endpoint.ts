@@ -119,7 +119,7 @@ export class Endpoint {
     this.#schedule.standInLine(found);
   }
 
-  /** Takes a datagram, whatever its bytes; they are the caller's again afterwards. */
+  /** Takes a datagram, whatever its bytes, which nobody may change afterwards. */
   handleDatagram(from: string, datagram: Uint8Array, now: Millis): void {
     this.#now = now;
     this.counters.datagramsReceived += 1;

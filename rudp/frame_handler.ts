@@ -114,14 +114,14 @@ const settleAcked = (parts: ConnectionParts, packet: SentPacket, now: Millis): v
   }
   if (!packet.mtuProbe) {
     parts.redundancy.loss.onSettled(false);
-    parts.allowance.onAcked(packet.pieces);
+    parts.allowance.onAcked(packet.datagrams);
   }
   loss.sent.release(packet);
 };
 
 /** The longest datagram that `packet` travelled in. */
-const datagramBytesOf = ({ mtu }: ConnectionParts, { sizeBytes, pieces }: SentPacket): number =>
-  pieces === 1 ? sizeBytes : Math.min(mtu.currentBytes, Math.ceil(sizeBytes / pieces));
+const datagramBytesOf = ({ mtu }: ConnectionParts, { sizeBytes, datagrams }: SentPacket): number =>
+  datagrams === 1 ? sizeBytes : Math.min(mtu.currentBytes, Math.ceil(sizeBytes / datagrams));
 
 /** Settles the packets in `loss.lost`: their frames go again, the controller learns of it. */
 export const settleLost = (parts: ConnectionParts, now: Millis): void => {

@@ -64,8 +64,10 @@ const note = (
   offset: number,
   length: number,
 ): void => {
-  packet.messages.push(message);
-  packet.offsets.push(offset);
-  packet.lengths.push(length);
+  const row = packet.carried;
+  packet.messages[row] = message;
+  packet.offsets[row] = offset;
+  packet.lengths[row] = length;
+  packet.carried = row + 1;
   message.nextOffset = Math.max(message.nextOffset, offset + length);
 };

@@ -76,9 +76,9 @@ export const buildPacket = (parts: ConnectionParts, buffer: Uint8Array, now: Mil
   let sentBytes = end;
   parts.cutBytes = 0;
   if (end > datagramBytes) {
-    packet.pieces = piecesOf(end, datagramBytes);
+    packet.datagrams = piecesOf(end, datagramBytes);
     parts.cutBytes = datagramBytes;
-    sentBytes += packet.pieces * PIECE_HEADER_BYTES - DATA_HEADER_BYTES;
+    sentBytes += packet.datagrams * PIECE_HEADER_BYTES - DATA_HEADER_BYTES;
   }
   noteSent(parts, asksForAck ? packet : undefined, sentBytes, now);
   return end;

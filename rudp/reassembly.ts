@@ -65,7 +65,7 @@ export class Reassembly {
     return this.#held.size;
   }
 
-  /** Takes a frame whose payload lies in `bytes`; what must be kept of it is copied. */
+  /** Takes a frame whose payload lies in `bytes`, which belong to what is delivered from here on. */
   handle(frame: MessageFrame, bytes: Uint8Array): Violation | undefined {
     if (this.#delivered.has(frame.id)) {
       this.duplicatePieces += 1;
@@ -77,7 +77,7 @@ export class Reassembly {
     if (!this.#credit.charge(chargeOf(frame.totalBytes))) return CLOSE.flowControl;
     if (frame.length === frame.totalBytes && this.#isDelivered(frame.predecessor)) {
       const end = frame.payloadAt + frame.length;
-      this.#deliverInOrder(frame.id, frame.channelNumber, copyOf(bytes, frame.payloadAt, end));
+      this.#deliverInOrder(frame.id, frame.channelNumber, ownedPart(bytes, frame.payloadAt, end));
       return undefined;
     }
     if (frame.ordered && !this.#hold(frame)) return CLOSE.flowControl;
@@ -173,9 +173,16 @@ export class Reassembly {
   }
 }
 
-/** A copy that owns its memory alone, whatever `bytes` is a view of. */
-const copyOf = (bytes: Uint8Array, start: number, end: number): Uint8Array => {
-  const copy = new Uint8Array(end - start);
+/**
+ * The bytes from `start` to `end` for somebody who may keep them: where they lie if they are most of
+ * `bytes`, which nobody else will use, or else a copy, so that a short message keeps no long packet.
+ */
+const ownedPart = (bytes: Uint8Array, start: number, end: number): Uint8Array => {
+  const length = end - start;
+  if (2 * length >= bytes.length) {
+    return new Uint8Array(bytes.buffer, bytes.byteOffset + start, length);
+  }
+  const copy = new Uint8Array(length);
   copy.set(bytes.subarray(start, end));
   return copy;
 };

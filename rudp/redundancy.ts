@@ -62,7 +62,9 @@ export class Redundancy {
   onLost(packet: SentPacket): void {
     this.loss.onSettled(true);
     if (this.copiedBytes === 0) return;
-    for (const message of packet.messages) if (message.done) this.copiesUsed += 1;
+    for (let index = 0; index < packet.carried; index += 1) {
+      if (packet.messages[index]?.done === true) this.copiesUsed += 1;
+    }
   }
 
   /** How many copies of a small message are to be sent now. */
@@ -82,7 +84,7 @@ export class Redundancy {
   note(packet: SentPacket, rtt: RttEstimator): void {
     const left = this.copies(rtt);
     if (left === 0) return;
-    for (let index = 0; index < packet.messages.length; index += 1) {
+    for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
       if (message === undefined || message.totalBytes > MAX_COPIED_MESSAGE_BYTES) continue;
       if (this.#waiting.length >= MAX_COPIES_WAITING) return;

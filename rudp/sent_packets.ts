@@ -11,7 +11,7 @@ export interface SentPacket {
   /** Of all its datagrams with their headers. */
   sizeBytes: number;
   /** How many datagrams it travels in (split_packets.ts). */
-  pieces: number;
+  datagrams: number;
   /** A padded ping that tries a larger datagram; its loss says nothing about congestion. */
   mtuProbe: boolean;
   /** Once it is lost: a round trip without it has passed; false if too many later ones arrived. */
@@ -27,8 +27,12 @@ export interface SentPacket {
   deliveredAt: Millis;
   firstSentAt: Millis;
   appLimited: boolean;
-  /** The pieces it carries, as three columns of equal length. */
-  readonly messages: OutgoingMessage[];
+  /**
+   * The pieces of messages it carries: the first `carried` rows of three columns, which keep their
+   * length when a record is used again.
+   */
+  carried: number;
+  readonly messages: (OutgoingMessage | undefined)[];
   readonly offsets: number[];
   readonly lengths: number[];
 }
@@ -63,7 +67,7 @@ export class SentPackets {
       packetNumber: 0,
       timeSent: 0,
       sizeBytes: 0,
-      pieces: 1,
+      datagrams: 1,
       mtuProbe: false,
       lostByTime: false,
       maxData: false,
@@ -73,11 +77,12 @@ export class SentPackets {
       deliveredAt: 0,
       firstSentAt: 0,
       appLimited: false,
+      carried: 0,
       messages: [],
       offsets: [],
       lengths: [],
     };
-    packet.pieces = 1;
+    packet.datagrams = 1;
     packet.mtuProbe = false;
     packet.maxData = false;
     packet.windowLimited = false;
@@ -87,9 +92,8 @@ export class SentPackets {
 
   /** Gives a record back; nobody may hold on to it. */
   release(packet: SentPacket): void {
-    packet.messages.length = 0;
-    packet.offsets.length = 0;
-    packet.lengths.length = 0;
+    packet.messages.fill(undefined, 0, packet.carried);
+    packet.carried = 0;
     if (this.#pool.length < POOL_SIZE) this.#pool.push(packet);
   }
 

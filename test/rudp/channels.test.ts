@@ -33,10 +33,10 @@ const create = (limits: Partial<ChannelLimits> = {}, credit = 1e9): Channels =>
 const write = (channels: Channels, limit = 1200): Written => {
   const packet = new SentPackets().blank();
   const bytes = channels.write(buffer, 13, limit, packet) - 13;
-  const pieces = packet.messages.map((message, index) => ({
-    channel: message.channelNumber,
-    id: message.id,
-    predecessor: message.predecessor,
+  const pieces = packet.messages.slice(0, packet.carried).map((message, index) => ({
+    channel: message?.channelNumber ?? -1,
+    id: message?.id ?? -1,
+    predecessor: message?.predecessor ?? -1,
     offset: packet.offsets[index] ?? -1,
     length: packet.lengths[index] ?? -1,
   }));

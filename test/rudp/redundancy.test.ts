@@ -51,7 +51,7 @@ class Sender {
     while (this.redundancy.isDue(WINDOW, RTT, now)) {
       const packet = this.#records.blank();
       this.redundancy.write(this.#buffer, 0, limit, packet);
-      packets.push([...packet.lengths]);
+      packets.push(packet.lengths.slice(0, packet.carried));
     }
     return packets;
   }

@@ -26,7 +26,7 @@ const write = (channels: Channels, limit = 1200): SentPacket => {
 
 /** The channels of the pieces in the next packet. */
 const next = (channels: Channels, limit?: number): number[] =>
-  write(channels, limit).messages.map(({ channelNumber }) => channelNumber);
+  write(channels, limit).messages.map((message) => message?.channelNumber ?? -1);
 
 const send = (channels: Channels, channel: number, priority: Priority, bytes = 100): void => {
   channels.send(channel, new Uint8Array(bytes), { priority });

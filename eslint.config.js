@@ -1,7 +1,16 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/**', '**/*.gen.js', '**/*.gen.d.ts', 'bench/*.mjs', 'bench/.peers/**'] },
+  {
+    ignores: [
+      'dist/**',
+      '**/*.gen.js',
+      '**/*.gen.d.ts',
+      'bench/*.mjs',
+      'test/crash/*.mjs',
+      'bench/.peers/**',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

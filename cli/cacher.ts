@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import type { NodeId } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
 import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
-import { announceReady, untilStopped } from './daemon_process.ts';
+import { untilStopped } from './daemon_process.ts';
 import { UsageError } from './exit_status.ts';
 import { createLog } from './log.ts';
 import { nodeName } from './option_values.ts';
@@ -72,7 +72,6 @@ export const cacherCommand = (): Command => {
         interceptor,
         log,
       });
-      announceReady();
       return untilStopped(cacher);
     });
   });

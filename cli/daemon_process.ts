@@ -37,7 +37,7 @@ export interface DaemonCommand {
 }
 
 /** Tells whoever started this daemon that it serves now. */
-export const announceReady = (): void => {
+const announceReady = (): void => {
   process.send?.({ type: 'ready' });
 };
 
@@ -153,6 +153,8 @@ export const untilStopped = async (daemon: RunningDaemon): Promise<ExitStatus> =
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  // Only now: whoever hears it may stop this process at once, and that is to be in order.
+  announceReady();
   const reason = await daemon.stopped;
   if (process.connected) process.disconnect();
   if (reason !== undefined) throw reason;

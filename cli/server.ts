@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { SERVER } from '../protocol/ids.ts';
 import { runs, withExamples } from './action.ts';
 import { keySourceOf, requireKeySource, securityOf, warnOfKey } from './cluster_key.ts';
-import { announceReady, untilStopped } from './daemon_process.ts';
+import { untilStopped } from './daemon_process.ts';
 import { leaseWarning } from './lease_terms.ts';
 import { createLog } from './log.ts';
 import { withNetemAgent } from './netem_agent.ts';
@@ -62,7 +62,6 @@ export const serverCommand = (): Command => {
         interceptor,
         log,
       });
-      announceReady();
       return untilStopped(server);
     });
   });

@@ -19,16 +19,35 @@ export const encodeNodeEntry = (name: NodeId): Uint8Array => {
   return bytes;
 };
 
+const isFree = (table: Uint8Array, start: number): boolean => {
+  for (let at = start; at < start + NODE_ENTRY_BYTES; at++) if (table[at] !== 0) return false;
+  return true;
+};
+
 /** The name in an entry, 'free', or 'damaged'. */
 export const decodeNodeEntry = (
   bytes: Uint8Array,
 ): { tag: 'name'; name: NodeId } | { tag: 'free' } | { tag: 'damaged' } => {
-  if (bytes.every((byte) => byte === 0)) return { tag: 'free' };
+  if (isFree(bytes, 0)) return { tag: 'free' };
   const stored = viewOf(bytes).getUint32(CHECKSUM_AT, true);
   if (stored !== crc32c(bytes.subarray(0, CHECKSUM_AT))) return { tag: 'damaged' };
   const letters = bytes.subarray(NAME_AT, NAME_AT + (bytes[0] ?? 0));
   const name = String.fromCharCode(...letters);
   return isNodeName(name) ? { tag: 'name', name } : { tag: 'damaged' };
+};
+
+type NodeEntry = ReturnType<typeof decodeNodeEntry>;
+
+/** The entries of a whole table that are not free, by their numbers. */
+export const decodeNodeTable = (table: Uint8Array): Map<number, NodeEntry> => {
+  const entries = new Map<number, NodeEntry>();
+  for (let number = 0; number < NODES_MAX; number++) {
+    const at = number * NODE_ENTRY_BYTES;
+    // Most are free: looked at in place, since this is a part of every start.
+    if (isFree(table, at)) continue;
+    entries.set(number, decodeNodeEntry(table.subarray(at, at + NODE_ENTRY_BYTES)));
+  }
+  return entries;
 };
 
 /** The table in memory. */

@@ -22,7 +22,7 @@ import {
   SUPERBLOCK_BYTES,
   SUPERBLOCK_COPIES,
 } from './layout.ts';
-import { decodeNodeEntry, NodeNames } from './node_table.ts';
+import { decodeNodeEntry, decodeNodeTable, NodeNames } from './node_table.ts';
 import type { Superblock } from './superblock.ts';
 import { newestSuperblock } from './superblock.ts';
 
@@ -125,9 +125,7 @@ export class Recovery {
   }
 
   #handleNodes(volume: Volume, bytes: Uint8Array): OpeningResult {
-    for (let number = 0; number < NODES_MAX; number++) {
-      const at = number * NODE_ENTRY_BYTES;
-      const entry = decodeNodeEntry(bytes.subarray(at, at + NODE_ENTRY_BYTES));
+    for (const [number, entry] of decodeNodeTable(bytes)) {
       if (entry.tag === 'name') volume.nodes.set(number, entry.name);
       if (entry.tag === 'damaged') volume.damagedNodes.add(number);
     }

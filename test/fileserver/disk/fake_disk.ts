@@ -53,6 +53,8 @@ export class FakeDisk {
   /** Decides which commands fail, and why. */
   failure: (command: DiskCommand) => string | undefined = () => undefined;
   syncs = 0;
+  /** A sync is answered and does nothing, as cheap disks do. */
+  lies = false;
 
   constructor(image: Uint8Array, seed: number) {
     this.#synced = image.slice();
@@ -97,7 +99,7 @@ export class FakeDisk {
         this.#write(command.offset, command.bytes);
         return { token, result: 'written' };
       case 'sync':
-        this.#sync(this.#begun.get(token) ?? this.#writes);
+        if (!this.lies) this.#sync(this.#begun.get(token) ?? this.#writes);
         this.#begun.delete(token);
         return { token, result: 'synced' };
       default:
@@ -135,25 +137,34 @@ export class FakeDisk {
    * chance decides, and tears sectors too.
    */
   crash(keeps?: (offset: number) => boolean): void {
+    this.crashInto(this, keeps);
+  }
+
+  /** Makes `image`, a disk of the same size, what a crash now would leave; this one goes on. */
+  crashInto(image: FakeDisk, keeps?: (offset: number) => boolean): void {
+    const left = image.#synced;
+    if (image !== this) left.set(this.#synced);
     for (const [sector, versions] of this.#unsynced) {
       const offset = sector * SECTOR_BYTES;
-      if (keeps !== undefined) {
-        if (keeps(offset)) this.#synced.set(versions.at(-1)!.contents, offset);
-        continue;
-      }
-      const old = this.#synced.slice(offset, offset + SECTOR_BYTES);
-      const left = [old, ...versions.map(({ contents }) => contents)];
-      const kept = left[pick(this.#random, left.length)]!.slice();
-      if (this.#random() < 0.3) {
-        const other = left[pick(this.#random, left.length)]!;
-        const cut = pick(this.#random, kept.length + 1);
-        kept.set(other.subarray(cut), cut);
-      }
-      this.#synced.set(kept, offset);
+      if (keeps === undefined) this.#tear(left, offset, versions);
+      else if (keeps(offset)) left.set(versions.at(-1)!.contents, offset);
     }
-    this.#unsynced.clear();
-    this.#begun.clear();
-    this.#cache = this.#synced.slice();
+    image.#unsynced.clear();
+    image.#begun.clear();
+    image.#cache.set(left);
+  }
+
+  /** Leaves any of the contents that the sector at `offset` had, or a part of one and of another. */
+  #tear(left: Uint8Array, offset: number, versions: readonly { contents: Uint8Array }[]): void {
+    const old = left.slice(offset, offset + SECTOR_BYTES);
+    const choose = (): Uint8Array => {
+      const choice = pick(this.#random, versions.length + 1);
+      return versions[choice]?.contents ?? old;
+    };
+    left.set(choose(), offset);
+    if (this.#random() >= 0.3) return;
+    const cut = pick(this.#random, SECTOR_BYTES + 1);
+    left.set(choose().subarray(cut), offset + cut);
   }
 
   /** A crash of the process alone: the kernel still has everything that was written. */
@@ -166,6 +177,20 @@ export class FakeDisk {
   edit(change: (image: Uint8Array) => void): void {
     change(this.#cache);
     change(this.#synced);
+  }
+
+  /** The image as reads see it, not to be changed. */
+  read(offset: number, length: number): Uint8Array {
+    return this.#cache.subarray(offset, offset + length);
+  }
+
+  get sizeBytes(): number {
+    return this.#cache.length;
+  }
+
+  /** A disk of its own, in the same state; what is not synced here is not there. */
+  twin(seed: number): FakeDisk {
+    return new FakeDisk(this.#synced, seed);
   }
 
   /** The image as reads see it. */

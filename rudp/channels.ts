@@ -9,13 +9,16 @@
  */
 
 import { RudpError } from './errors.ts';
+import { Fifo } from './fifo.ts';
 import { chargeOf, type SendCredit } from './flow_control.ts';
-import { URGENT_RESERVE_FRACTION } from './limits.ts';
-import { writePiece } from './message_writer.ts';
+import { MESSAGE_OVERHEAD_BYTES, URGENT_RESERVE_FRACTION } from './limits.ts';
+import { NEVER, type Millis } from './millis.ts';
+import { MessageFates } from './message_fates.ts';
+import { ABANDONED, writeAbandoned, writeLostPiece, writePiece } from './message_writer.ts';
 import { newChannel, type OutgoingChannel, type OutgoingMessage } from './outgoing_message.ts';
 import { levelOf, NORMAL, URGENT, type Level } from './priorities.ts';
-import type { SendOptions } from './send_options.ts';
-import { SendTurns, type LostPiece, type SendLevel } from './send_turns.ts';
+import { checkDeadline, type Outcome, type SendOptions } from './send_options.ts';
+import { SendTurns, type SendLevel } from './send_turns.ts';
 import type { SentPacket } from './sent_packets.ts';
 
 export interface ChannelLimits {
@@ -35,16 +38,28 @@ export class Channels {
   readonly #turns: SendTurns;
   readonly #channels = new Map<number, OutgoingChannel>();
   readonly #spare: OutgoingChannel[] = [];
+  readonly #fates: MessageFates;
+  /** Given up, and the peer is to be told. */
+  readonly #abandoned = new Fifo<OutgoingMessage>();
+  /** What is not acknowledged, and the overhead of what the peer does not know to be abandoned. */
   bufferedBytes = 0;
   /** `send` refused; a drain is owed. */
   refused = false;
   retransmittedBytes = 0;
   /** Pieces that were sent again because they were lost. */
   retransmits = 0;
+  /** Messages given up, by their deadline or by the user. */
+  messagesDropped = 0;
 
-  constructor(limits: ChannelLimits, credit: SendCredit) {
+  /** @param onSettled learns the fate of each tracked message. */
+  constructor(
+    limits: ChannelLimits,
+    credit: SendCredit,
+    onSettled: (ticket: number, outcome: Outcome) => void,
+  ) {
     this.#limits = limits;
     this.#turns = new SendTurns(credit);
+    this.#fates = new MessageFates(onSettled);
   }
 
   /** Channels with unacknowledged messages. */
@@ -52,11 +67,29 @@ export class Channels {
     return this.#channels.size;
   }
 
+  /** Tickets and deadlines of messages under way. */
+  get openFates(): number {
+    return this.#fates.open;
+  }
+
+  /** When `expire` is due. */
+  get nextDeadline(): Millis {
+    return this.#fates.nextDeadline;
+  }
+
   /**
-   * Queues a message, whose bytes the caller must not change any more.
+   * Queues a message, whose bytes the caller must not change any more; answers its ticket, 0 if it
+   * is not tracked.
    * @throws RudpError 'too-large', 'buffer-full' or 'invalid'.
    */
-  send(number: number, bytes: Uint8Array, options: SendOptions = DEFAULTS): void {
+  send(
+    number: number,
+    bytes: Uint8Array,
+    options: SendOptions = DEFAULTS,
+    now: Millis = 0,
+  ): number {
+    const { deadlineMs = NEVER } = options;
+    if (deadlineMs !== NEVER) checkDeadline(deadlineMs);
     const level = options.priority === undefined ? NORMAL : levelOf(options.priority);
     this.#admit(bytes.length, level);
     const ordered = options.ordered ?? true;
@@ -72,19 +105,63 @@ export class Channels {
       nextOffset: 0,
       acked: undefined,
       done: false,
+      settled: false,
+      ticket: 0,
+      deadline: undefined,
       level,
       queue: undefined,
       before: undefined,
       behind: undefined,
     };
     this.bufferedBytes += chargeOf(bytes.length);
+    if (deadlineMs !== NEVER) this.#fates.limit(message, now + deadlineMs);
     if (channel === undefined) {
       this.#turns.push(message);
+    } else {
+      channel.queued.push(message);
+      this.#raise(channel, message);
+      if (channel.turn === undefined) this.#standInLine(channel);
+    }
+    return options.tracked === true ? this.#fates.track(message) : 0;
+  }
+
+  /** Gives up a tracked message; false if its fate is known already. */
+  cancel(ticket: number): boolean {
+    const message = this.#fates.find(ticket);
+    if (message === undefined) return false;
+    this.#giveUp(message, 'cancelled');
+    return true;
+  }
+
+  /** Gives up the messages whose deadline has come. */
+  expire(now: Millis): void {
+    for (let due = this.#fates.takeDue(now); due; due = this.#fates.takeDue(now)) {
+      this.#giveUp(due, 'deadline');
+    }
+  }
+
+  /** Of a message that has not begun, nobody needs to know; of another one the peer must be told. */
+  #giveUp(message: OutgoingMessage, outcome: Outcome): void {
+    const { channel } = message;
+    this.messagesDropped += 1;
+    this.bufferedBytes -= message.totalBytes;
+    this.#end(message, outcome);
+    this.#turns.leave(message);
+    if (channel?.turn === message) channel.turn = undefined;
+    if (message.id === 0) {
+      this.#settle(message);
       return;
     }
-    channel.queued.push(message);
-    this.#raise(channel, message);
-    if (channel.turn === undefined) this.#standInLine(channel);
+    this.#abandoned.push(message);
+    if (channel !== undefined && channel.turn === undefined) this.#standInLine(channel);
+  }
+
+  /** Nothing of `message` is to be sent any more. */
+  #end(message: OutgoingMessage, outcome: Outcome): void {
+    message.done = true;
+    message.bytes = NO_BYTES;
+    message.acked = undefined;
+    this.#fates.end(message, outcome);
   }
 
   /** Refuses what is too long or finds no room. Urgent messages have some room for themselves. */
@@ -135,7 +212,7 @@ export class Channels {
 
   /** True if `write` may have something to write. */
   get hasData(): boolean {
-    return this.#turns.hasWork;
+    return this.#abandoned.length > 0 || this.#turns.hasWork;
   }
 
   /** The peer has raised the connection's credit. */
@@ -147,6 +224,12 @@ export class Channels {
   write(buffer: Uint8Array, start: number, limit: number, packet: SentPacket): number {
     const { order } = this.#turns;
     let at = start;
+    for (let message = this.#abandoned.peek(); message; message = this.#abandoned.peek()) {
+      const before = at;
+      if (!message.settled) at = writeAbandoned(buffer, at, limit, message, packet);
+      if (!message.settled && at === before) return at;
+      this.#abandoned.shift();
+    }
     for (const level of order) {
       if (!level.hasWork()) continue;
       at = this.#writeLost(buffer, at, limit, level, packet, at === start);
@@ -168,37 +251,15 @@ export class Channels {
   ): number {
     let at = start;
     for (let piece = lost.peek(); piece; piece = lost.peek()) {
-      at = this.#writeAgain(buffer, at, limit, piece, packet, first && at === start);
+      const { length } = piece;
+      const before = at;
+      at = writeLostPiece(buffer, at, limit, piece, packet, first && at === start);
+      if (at > before) this.retransmits += 1;
+      this.retransmittedBytes += length - piece.length;
       if (!piece.settled) return at;
       lost.shift();
     }
     return at;
-  }
-
-  /** Writes as much of `piece` as there is room for, and shortens it by that. */
-  #writeAgain(
-    buffer: Uint8Array,
-    at: number,
-    limit: number,
-    piece: LostPiece,
-    packet: SentPacket,
-    first: boolean,
-  ): number {
-    const { message, offset, length } = piece;
-    if (message.done || (length > 0 && message.acked?.covers(offset, offset + length))) {
-      piece.settled = true;
-      return at;
-    }
-    const count = packet.carried;
-    const end = writePiece(buffer, at, limit, message, offset, length, packet, first);
-    if (end === at) return at;
-    const written = packet.lengths[count] ?? 0;
-    this.retransmittedBytes += written;
-    this.retransmits += 1;
-    piece.offset += written;
-    piece.length -= written;
-    piece.settled = piece.length === 0;
-    return end;
   }
 
   /** @param start where the packet's pieces begin, so that the first of them may be cut short. */
@@ -258,33 +319,35 @@ export class Channels {
   onAcked(packet: SentPacket): void {
     for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
-      if (message === undefined || message.done) continue;
+      if (message === undefined || message.settled) continue;
       const offset = packet.offsets[index] ?? 0;
       const length = packet.lengths[index] ?? 0;
-      if (length < message.totalBytes) {
+      if (length < message.totalBytes && length !== ABANDONED) {
         message.acked?.add(offset, offset + length);
         if (!message.acked?.covers(0, message.totalBytes)) continue;
       }
-      this.#finish(message);
+      if (!message.done) {
+        this.bufferedBytes -= message.totalBytes;
+        this.#end(message, 'acknowledged');
+      }
+      this.#settle(message);
     }
   }
 
-  #finish(message: OutgoingMessage): void {
-    message.done = true;
-    message.bytes = NO_BYTES;
-    message.acked = undefined;
-    this.bufferedBytes -= chargeOf(message.totalBytes);
+  #settle(message: OutgoingMessage): void {
+    message.settled = true;
+    this.bufferedBytes -= MESSAGE_OVERHEAD_BYTES;
     if (message.channel !== undefined) this.#advance(message.channel);
   }
 
   /** After a message of `channel` was settled: those at its head leave, others may begin. */
   #advance(channel: OutgoingChannel): void {
-    while (channel.begun.peek()?.done === true) {
+    while (channel.begun.peek()?.settled === true) {
       channel.outstandingBytes -= chargeOf(channel.begun.shift()?.totalBytes ?? 0);
     }
     const inLine = channel.turn !== undefined || this.#standInLine(channel);
     if (inLine || channel.begun.length > 0) return;
-    // It is empty, out of line, and named only by messages that are done: ready for its next use.
+    // It is empty, out of line, and named only by messages that are settled: ready for its next use.
     this.#channels.delete(channel.number);
     if (this.#spare.length < SPARE_CHANNELS) this.#spare.push(channel);
   }
@@ -293,8 +356,10 @@ export class Channels {
   onLost(packet: SentPacket): void {
     for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
-      if (message === undefined || message.done) continue;
-      this.#turns.pushLost(message, packet.offsets[index] ?? 0, packet.lengths[index] ?? 0);
+      if (message === undefined || message.settled) continue;
+      const length = packet.lengths[index] ?? 0;
+      if (length === ABANDONED) this.#abandoned.push(message);
+      else if (!message.done) this.#turns.pushLost(message, packet.offsets[index] ?? 0, length);
     }
   }
 

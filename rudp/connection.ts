@@ -22,7 +22,7 @@ import type { Owner } from './observer.ts';
 import type { ResolvedOptions } from './options.ts';
 import { buildClose, buildPacket } from './packet_builder.ts';
 import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
-import type { SendOptions } from './send_options.ts';
+import type { Outcome, SendOptions } from './send_options.ts';
 import type { ConnectionStats } from './stats.ts';
 
 export type { ConnectionHandle } from './connection_parts.ts';
@@ -47,6 +47,7 @@ export type ConnectionState =
 export interface ConnectionSink {
   confirmed(connection: Connection): void;
   message(connection: Connection, channel: number, message: Uint8Array): void;
+  settled(connection: Connection, ticket: number, outcome: Outcome): void;
   closed(connection: Connection, by: CloseReason): void;
 }
 
@@ -79,9 +80,17 @@ export class Connection {
     this.remoteId = seed.remoteId;
     this.peer = seed.peer;
     this.#sink = sink;
-    this.#parts = createParts(seed, options, now, (channel, message) => {
-      sink.message(this, channel, message);
-    });
+    this.#parts = createParts(
+      seed,
+      options,
+      now,
+      (channel, message) => {
+        sink.message(this, channel, message);
+      },
+      (ticket, outcome) => {
+        sink.settled(this, ticket, outcome);
+      },
+    );
     const idleTimeoutMs = Math.min(options.idleTimeoutMs, seed.peer.idleTimeoutMs);
     this.#liveness = new Liveness(idleTimeoutMs, options.keepaliveMs, now);
     this.state = seed.initiator
@@ -91,8 +100,8 @@ export class Connection {
     this.#parts.pingPending = seed.initiator;
   }
 
-  /** Queues a message, which belongs to the connection from here on. Errors as `Endpoint.send`. */
-  send(message: Uint8Array, options: SendOptions): void {
+  /** Queues a message, which belongs to the connection from here on; as `Endpoint.send`. */
+  send(message: Uint8Array, options: SendOptions, now: Millis): number {
     const { channel = 0 } = options;
     if (!Number.isInteger(channel) || channel < 0 || channel > MAX_CHANNEL) {
       throw new RudpError('invalid', `channel ${channel}; channels are 0 to ${MAX_CHANNEL}`);
@@ -103,8 +112,14 @@ export class Connection {
     if (this.state.tag !== 'established') {
       throw new RudpError('closed', `connection ${this.handle} is closed`);
     }
-    this.#parts.channels.send(channel, message, options);
+    const ticket = this.#parts.channels.send(channel, message, options, now);
     this.#parts.counters.messagesSent += 1;
+    return ticket;
+  }
+
+  /** Gives up a tracked message; as `Endpoint.cancel`. */
+  cancel(ticket: number): boolean {
+    return this.state.tag === 'established' && this.#parts.channels.cancel(ticket);
   }
 
   /** Takes the round trip of the handshake as the first sample. */
@@ -247,8 +262,8 @@ export class Connection {
       case 'gone':
         return NEVER;
       case 'established': {
-        const { loss, acks, paceUntil } = this.#parts;
-        const idle = Math.min(this.#idleAt(), this.#liveness.askAt());
+        const { loss, acks, paceUntil, channels } = this.#parts;
+        const idle = Math.min(this.#idleAt(), this.#liveness.askAt(), channels.nextDeadline);
         return Math.min(loss.timeout(), acks.deadline, paceUntil, idle);
       }
     }
@@ -276,7 +291,8 @@ export class Connection {
       this.abandon({ code: CLOSE.idleTimeout, reason }, now);
       return;
     }
-    const { loss } = this.#parts;
+    const { loss, channels } = this.#parts;
+    channels.expire(now);
     if (loss.timeout() <= now) {
       if (loss.handleTimeout(now) === 'lost') settleLost(this.#parts, now);
       else this.#parts.probesPending = PROBES_PER_PTO;

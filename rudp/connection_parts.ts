@@ -19,6 +19,7 @@ import { PathMtu } from './path_mtu.ts';
 import type { PacketProtection } from './protection.ts';
 import { Reassembly } from './reassembly.ts';
 import { Redundancy } from './redundancy.ts';
+import type { Outcome } from './send_options.ts';
 import { PieceAllowance, PieceAssembly } from './split_packets.ts';
 import { newCounters, type Counters } from './stats.ts';
 
@@ -72,16 +73,20 @@ const createPathMtu = (options: ResolvedOptions, peer: Introduction, address: st
   return new PathMtu(Math.max(MIN_DATAGRAM_BYTES, Math.min(ours, peer.maxDatagramBytes)));
 };
 
-/** @param deliver takes each message that is complete and whose turn has come. */
+/**
+ * @param deliver takes each message that is complete and whose turn has come.
+ * @param onSettled learns the fate of each message of ours that is tracked.
+ */
 export const createParts = (
   seed: ConnectionSeed,
   options: ResolvedOptions,
   now: Millis,
   deliver: (channel: number, message: Uint8Array) => void,
+  onSettled: (ticket: number, outcome: Outcome) => void,
 ): ConnectionParts => {
   const { peer } = seed;
   const sendCredit = new SendCredit(peer.connectionWindowBytes);
-  const receiveCredit = new ReceiveCredit(options.connectionWindowBytes);
+  const receiveCredit = new ReceiveCredit(options.connectionWindowBytes, options.maxMessageBytes);
   const mtu = createPathMtu(options, peer, seed.address);
   const limits = {
     maxChannels: Math.min(options.maxChannels, peer.maxChannels),
@@ -96,7 +101,7 @@ export const createParts = (
     keys: new KeyUpdate(seed.protection, options.keyUpdatePackets, options.keyUpdateMs, now),
     loss: new LossDetection(options.initialRttMs, peer.maxAckDelayMs),
     acks: new AckRanges(options.maxAckDelayMs, options.maxAckRanges),
-    channels: new Channels(limits, sendCredit),
+    channels: new Channels(limits, sendCredit, onSettled),
     reassembly: new Reassembly(options, receiveCredit, (channel, message) => {
       counters.messagesReceived += 1;
       deliver(channel, message);

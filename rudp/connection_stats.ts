@@ -19,6 +19,7 @@ export const statsOf = (parts: ConnectionParts): ConnectionStats => {
     packetsInFlight: loss.sent.outstanding,
     pacingRate: congestion.pacingRate(loss.rtt.smoothedRtt),
     bufferedBytes: channels.bufferedBytes,
+    messagesDropped: channels.messagesDropped,
     activeChannels: channels.activeChannels,
     packetsLost: loss.packetsLost,
     lossRate: redundancy.loss.rate,

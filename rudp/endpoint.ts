@@ -63,6 +63,9 @@ export class Endpoint {
       message: ({ handle }, channel, message) => {
         this.#events.push({ type: 'message', connection: handle, channel, message });
       },
+      settled: ({ handle }, ticket, outcome) => {
+        this.#events.push({ type: 'settled', connection: handle, ticket, outcome });
+      },
       closed: (connection, by) => {
         this.#closed(connection, by);
       },
@@ -77,27 +80,35 @@ export class Endpoint {
     if (this.#isFull()) {
       throw new RudpError('refused', `all ${this.options.maxConnections} connections are in use`);
     }
-    const dial = createDial(this.#takeHandle(), address, this.#newId(), this.options, now);
+    const dial = createDial(this.#nextHandle++, address, this.#newId(), this.options, now);
     this.#dials.add(dial);
     return dial.handle;
   }
 
   /**
    * Queues a message. The bytes belong to the endpoint from here on: they are sent, and sent again,
-   * from where they lie, so the caller must not change them.
+   * from where they lie, so the caller must not change them. Answers the ticket of a tracked message,
+   * else 0.
    * @throws RudpError 'buffer-full' (a `drain` event follows), 'too-large', 'not-connected',
    *   'invalid', or 'closed', which can come before the `closed` event has been read.
    */
-  send(
-    connection: ConnectionHandle,
-    message: Uint8Array,
-    options: SendOptions,
-    _now: Millis,
-  ): void {
-    const found = this.#table.byHandle.get(connection);
-    if (found === undefined) throw this.#noConnection(connection);
-    found.send(message, options);
+  send(handle: ConnectionHandle, message: Uint8Array, options: SendOptions, now: Millis): number {
+    const found = this.#table.byHandle.get(handle);
+    if (found === undefined) throw this.#noConnection(handle);
+    const ticket = found.send(message, options, now);
     this.#schedule.standInLine(found);
+    return ticket;
+  }
+
+  /**
+   * Gives up a tracked message, of which no more is sent. False if its fate is known already; else a
+   * `settled` event follows.
+   */
+  cancel(connection: ConnectionHandle, ticket: number): boolean {
+    const found = this.#table.byHandle.get(connection);
+    if (found?.cancel(ticket) !== true) return false;
+    this.#afterInput(found);
+    return true;
   }
 
   #noConnection(handle: ConnectionHandle): RudpError {
@@ -219,7 +230,7 @@ export class Endpoint {
     const welcome = writeWelcome(clientId, localId, handshake, this.options);
     const connection = new Connection(
       {
-        handle: this.#takeHandle(),
+        handle: this.#nextHandle++,
         address: from,
         initiator: false,
         localId,
@@ -265,14 +276,9 @@ export class Endpoint {
 
   #handleRefuse(from: string, datagram: Uint8Array, id: ConnectionId): void {
     const dial = this.#dials.to(from, id);
-    const code = dial && this.#stateless.readRefuse(datagram);
-    if (dial === undefined || code === undefined) {
-      this.#drop();
-      return;
-    }
-    const theirs = `the peer speaks version ${datagram[PREFIX_BYTES + 1] ?? 0}, we speak ${VERSION}`;
-    const mismatch = code === CLOSE.versionMismatch;
-    this.#endDial(dial, { code, reason: mismatch ? theirs : 'the peer refused the connection' });
+    const why = dial && this.#stateless.readRefuse(datagram);
+    if (dial === undefined || why === undefined) this.#drop();
+    else this.#endDial(dial, why);
   }
 
   #handleReset(from: string, datagram: Uint8Array, remoteId: ConnectionId): void {
@@ -318,10 +324,6 @@ export class Endpoint {
 
   #isFull(): boolean {
     return this.#dials.size + this.#table.byLocalId.size >= this.options.maxConnections;
-  }
-
-  #takeHandle(): ConnectionHandle {
-    return this.#nextHandle++;
   }
 
   #newId(): ConnectionId {

@@ -1,6 +1,7 @@
 /** What goes out of an endpoint: events for its user, datagrams for its socket. */
 
 import type { ConnectionHandle } from './connection.ts';
+import type { Outcome } from './send_options.ts';
 
 export interface Peer {
   readonly name: string;
@@ -26,7 +27,15 @@ export type EndpointEvent =
       /** Belongs to the receiver. */
       readonly message: Uint8Array;
     }
+  /** After a refused `send`: the send buffer is half empty, and there is a channel to be had. */
   | { readonly type: 'drain'; readonly connection: ConnectionHandle }
+  /** The fate of a tracked message; there is none of those that a `closed` event came before. */
+  | {
+      readonly type: 'settled';
+      readonly connection: ConnectionHandle;
+      readonly ticket: number;
+      readonly outcome: Outcome;
+    }
   /** Told once a second at most, however many there are. */
   | { readonly type: 'stranger'; readonly address: string; readonly reason: string }
   | {

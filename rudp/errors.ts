@@ -8,6 +8,7 @@ export const RUDP_ERROR_CODES = {
   invalid: 'an argument or option is out of its range',
   refused: 'no connection came about',
   failed: 'the peer could not answer a request',
+  deadline: 'there was no room, or no response, before the deadline',
 } as const;
 
 export type RudpErrorCode = keyof typeof RUDP_ERROR_CODES;

@@ -7,7 +7,7 @@
 
 import { MESSAGE_OVERHEAD_BYTES } from './limits.ts';
 
-/** New credit is announced once this part of the window can be given back. */
+/** New credit is announced once this part of the window can be given back, or earlier (see there). */
 const ANNOUNCE_FRACTION = 1 / 4;
 
 /** What a message of `bytes` is charged. */
@@ -41,14 +41,18 @@ export class SendCredit {
 /** The receiver's side: what we let the peer start. */
 export class ReceiveCredit {
   readonly #windowBytes: number;
+  readonly #announceBytes: number;
   #charged = 0;
   #consumed = 0;
   #announced: number;
   /** A MAX_DATA is to be sent: there is enough to announce, or the last one was lost. */
   updatePending = false;
 
-  constructor(windowBytes: number) {
+  /** @param maxMessageBytes the longest message; what is not announced must never be missing for one. */
+  constructor(windowBytes: number, maxMessageBytes = 0) {
     this.#windowBytes = windowBytes;
+    const spare = windowBytes - chargeOf(maxMessageBytes);
+    this.#announceBytes = Math.min(windowBytes * ANNOUNCE_FRACTION, spare);
     this.#announced = windowBytes;
   }
 
@@ -62,7 +66,7 @@ export class ReceiveCredit {
   consume(amount: number): void {
     this.#consumed += amount;
     const limit = this.#consumed + this.#windowBytes;
-    if (limit - this.#announced >= this.#windowBytes * ANNOUNCE_FRACTION) this.updatePending = true;
+    if (limit - this.#announced >= this.#announceBytes) this.updatePending = true;
   }
 
   /** The limit to announce now, which becomes the limit that binds the peer. */

@@ -22,12 +22,15 @@ export const MESSAGE_BITS = {
   fragment: 0x01,
   /** It is in no order with others, and names no predecessor. */
   unordered: 0x02,
+  /** It will not come: the frame has neither offset nor bytes. */
+  abandoned: 0x04,
 } as const;
-const ALL_MESSAGE_BITS = MESSAGE_BITS.fragment | MESSAGE_BITS.unordered;
+const ALL_MESSAGE_BITS = 0x07;
+const NO_FRAME = MESSAGE_BITS.abandoned | MESSAGE_BITS.fragment;
 
 /** True for the types of frames that `readMessageFrame` reads. */
 export const isMessageFrame = (type: number): boolean =>
-  (type & ~ALL_MESSAGE_BITS) === FRAME.message;
+  (type & ~ALL_MESSAGE_BITS) === FRAME.message && (type & NO_FRAME) !== NO_FRAME;
 
 const MICROS_PER_MS = 1000;
 
@@ -107,6 +110,7 @@ export interface MessageFrame extends MessageHeader {
   ordered: boolean;
   predecessor: number;
   totalBytes: number;
+  abandoned: boolean;
   offset: number;
   length: number;
   /** Where the payload lies in the reader's bytes. */
@@ -119,6 +123,7 @@ export const blankMessageFrame = (): MessageFrame => ({
   ordered: true,
   predecessor: 0,
   totalBytes: 0,
+  abandoned: false,
   offset: 0,
   length: 0,
   payloadAt: 0,
@@ -131,6 +136,7 @@ export const blankMessageFrame = (): MessageFrame => ({
 export const readMessageFrame = (reader: ByteReader, type: number, into: MessageFrame): boolean => {
   const whole = (type & MESSAGE_BITS.fragment) === 0;
   into.ordered = (type & MESSAGE_BITS.unordered) === 0;
+  into.abandoned = (type & MESSAGE_BITS.abandoned) !== 0;
   into.id = reader.varint();
   into.channelNumber = reader.varint();
   const distance = into.ordered ? reader.varint() : 0;
@@ -138,6 +144,7 @@ export const readMessageFrame = (reader: ByteReader, type: number, into: Message
   into.totalBytes = reader.varint();
   into.offset = whole ? 0 : reader.varint();
   into.length = whole ? into.totalBytes : reader.varint();
+  if (into.abandoned) into.length = 0;
   into.payloadAt = reader.offset;
   if (reader.failed() || into.length > reader.remaining) return false;
   reader.offset += into.length;

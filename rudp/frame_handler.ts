@@ -76,7 +76,10 @@ export const handleFrames = (
           return violation(CLOSE.protocolViolation, `frame of unknown type ${type}`);
         }
         if (!readMessageFrame(reader, type, messageFrame)) return malformed('message');
-        const broken = parts.reassembly.handle(messageFrame, payload);
+        const { reassembly } = parts;
+        const broken = messageFrame.abandoned
+          ? reassembly.abandon(messageFrame)
+          : reassembly.handle(messageFrame, payload);
         if (broken !== undefined) return violation(broken, 'message beyond what was allowed');
       }
     }

@@ -39,6 +39,9 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
  */
 export const MESSAGE_OVERHEAD_BYTES = 64;
 
+/** The longest deadline of a message, 24 days: timers of Node go no further. */
+export const MAX_DEADLINE_MS = 2 ** 31 - 1;
+
 /** Urgent messages may exceed the send buffer by this part of it. */
 export const URGENT_RESERVE_FRACTION = 1 / 16;
 

@@ -1,5 +1,6 @@
 /** A message on its way out, and the channel whose order it keeps. */
 
+import type { Deadline } from './deadlines.ts';
 import { Fifo } from './fifo.ts';
 import { MessageQueue } from './message_queue.ts';
 import type { Level } from './priorities.ts';
@@ -12,7 +13,7 @@ export interface OutgoingMessage {
   readonly ordered: boolean;
   /** The channel in whose order it goes; undefined for an unordered message. */
   readonly channel: OutgoingChannel | undefined;
-  /** Empty once it is acknowledged. */
+  /** Empty once it is `done`. */
   bytes: Uint8Array;
   readonly totalBytes: number;
   predecessor: number;
@@ -20,7 +21,13 @@ export interface OutgoingMessage {
   nextOffset: number;
   /** Bytes acknowledged; only for a message that travels in pieces. */
   acked: RangeSet | undefined;
+  /** Nothing of it is to be sent any more: it is acknowledged, or given up. */
   done: boolean;
+  /** The peer has it, or knows that it will not come. */
+  settled: boolean;
+  /** What the user knows it by; 0 if they did not ask. */
+  ticket: number;
+  deadline: Deadline | undefined;
   /** Of itself, or of a more urgent message that waits behind it on its channel. */
   level: Level;
   /** The queue that it stands in, and its neighbours there. */

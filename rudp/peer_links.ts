@@ -229,6 +229,7 @@ export class PeerLinks {
         break;
       }
       case 'drain':
+      case 'settled':
         break;
       case 'stranger':
         this.#events.push(event);

@@ -43,6 +43,14 @@ export type QlogFrame =
       readonly channel: number;
       readonly ordered: boolean;
     }
+  /** The message will not come. */
+  | {
+      readonly frame_type: 'reset_stream';
+      readonly stream_id: number;
+      readonly error_code: number;
+      readonly final_size: number;
+      readonly channel: number;
+    }
   | {
       readonly frame_type: 'unknown';
       readonly raw_frame_type: number;
@@ -122,6 +130,10 @@ const describeClose = (): QlogFrame | undefined => {
 const describeMessage = (type: number): QlogFrame | undefined => {
   if (!readMessageFrame(reader, type, messageFrame)) return undefined;
   const { id, channelNumber, ordered, offset, length, totalBytes } = messageFrame;
+  if (messageFrame.abandoned) {
+    const reset = { frame_type: 'reset_stream', stream_id: id, error_code: 0 } as const;
+    return { ...reset, final_size: totalBytes, channel: channelNumber };
+  }
   const piece = { frame_type: 'stream', stream_id: id, offset, length } as const;
   const frame = { ...piece, channel: channelNumber, ordered };
   return offset + length === totalBytes ? { ...frame, fin: true } : frame;

@@ -15,10 +15,13 @@ interface IncomingMessage {
   readonly channel: number;
   readonly ordered: boolean;
   readonly predecessor: number;
-  readonly bytes: Uint8Array;
+  readonly totalBytes: number;
+  bytes: Uint8Array;
   readonly present: RangeSet;
   presentBytes: number;
   complete: boolean;
+  /** It will not come: its turn is waited for like that of a complete one, and passed over. */
+  abandoned: boolean;
 }
 
 interface HeldOnChannel {
@@ -42,9 +45,10 @@ export class Reassembly {
   readonly #limits: ReassemblyLimits;
   readonly #credit: ReceiveCredit;
   readonly #deliver: Deliver;
-  readonly #delivered = new RangeSet();
+  /** Ids of messages that were delivered, or passed over because the sender had given them up. */
+  readonly #settled = new RangeSet();
   readonly #incoming = new Map<number, IncomingMessage>();
-  /** Complete messages, by the predecessor each waits for. */
+  /** Complete and abandoned messages, by the predecessor each waits for. */
   readonly #waiting = new Map<number, IncomingMessage>();
   readonly #held = new Map<number, HeldOnChannel>();
   duplicatePieces = 0;
@@ -67,36 +71,60 @@ export class Reassembly {
 
   /** Takes a frame whose payload lies in `bytes`, which belong to what is delivered from here on. */
   handle(frame: MessageFrame, bytes: Uint8Array): Violation | undefined {
-    if (this.#delivered.has(frame.id)) {
+    if (this.#settled.has(frame.id)) {
       this.duplicatePieces += 1;
       return undefined;
     }
     const known = this.#incoming.get(frame.id);
     if (known !== undefined) return this.#addPiece(known, frame, bytes);
-    if (frame.totalBytes > this.#limits.maxMessageBytes) return CLOSE.protocolViolation;
-    if (!this.#credit.charge(chargeOf(frame.totalBytes))) return CLOSE.flowControl;
-    if (frame.length === frame.totalBytes && this.#isDelivered(frame.predecessor)) {
-      const end = frame.payloadAt + frame.length;
-      this.#deliverInOrder(frame.id, frame.channelNumber, ownedPart(bytes, frame.payloadAt, end));
-      return undefined;
+    const whole = frame.length === frame.totalBytes && this.#isSettled(frame.predecessor);
+    const message = whole ? undefined : newIncoming(frame);
+    const violation = this.#begin(frame, message);
+    if (violation !== undefined) return violation;
+    if (message !== undefined) {
+      message.bytes = new Uint8Array(frame.totalBytes);
+      return this.#addPiece(message, frame, bytes);
     }
-    if (frame.ordered && !this.#hold(frame)) return CLOSE.flowControl;
-    const message: IncomingMessage = {
-      id: frame.id,
-      channel: frame.channelNumber,
-      ordered: frame.ordered,
-      predecessor: frame.predecessor,
-      bytes: new Uint8Array(frame.totalBytes),
-      present: new RangeSet(),
-      presentBytes: 0,
-      complete: false,
-    };
-    this.#incoming.set(frame.id, message);
-    return this.#addPiece(message, frame, bytes);
+    const end = frame.payloadAt + frame.length;
+    this.#settled.add(frame.id, frame.id + 1);
+    this.#deliver(frame.channelNumber, ownedPart(bytes, frame.payloadAt, end));
+    this.#settleFollowers(frame.id);
+    return undefined;
   }
 
-  #isDelivered(predecessor: number): boolean {
-    return predecessor === 0 || this.#delivered.has(predecessor);
+  /**
+   * The sender has given a message up, of which we have all, some, or nothing yet. If all, it is
+   * delivered nevertheless. If not, its bytes are dropped, but it keeps its place in the order of its
+   * channel and its credit until its turn has come.
+   */
+  abandon(frame: MessageFrame): Violation | undefined {
+    if (this.#settled.has(frame.id)) return undefined;
+    let message = this.#incoming.get(frame.id);
+    if (message?.complete === true) return undefined;
+    if (message === undefined) {
+      message = newIncoming(frame);
+      const violation = this.#begin(frame, message);
+      if (violation !== undefined) return violation;
+    } else if (!isSame(message, frame)) {
+      return CLOSE.protocolViolation;
+    }
+    message.bytes = NO_BYTES;
+    message.abandoned = true;
+    return this.#complete(message);
+  }
+
+  /** Charges a message of which the first frame has come, and keeps it if it is not whole. */
+  #begin(frame: MessageFrame, message: IncomingMessage | undefined): Violation | undefined {
+    if (frame.totalBytes > this.#limits.maxMessageBytes) return CLOSE.protocolViolation;
+    if (!this.#credit.charge(chargeOf(frame.totalBytes))) return CLOSE.flowControl;
+    if (message === undefined) return undefined;
+    if (frame.ordered && !this.#hold(frame)) return CLOSE.flowControl;
+    this.#incoming.set(frame.id, message);
+    return undefined;
+  }
+
+  #isSettled(predecessor: number): boolean {
+    return predecessor === 0 || this.#settled.has(predecessor);
   }
 
   #addPiece(
@@ -104,28 +132,23 @@ export class Reassembly {
     frame: MessageFrame,
     bytes: Uint8Array,
   ): Violation | undefined {
-    const same =
-      frame.totalBytes === message.bytes.length &&
-      frame.ordered === message.ordered &&
-      frame.channelNumber === message.channel &&
-      frame.predecessor === message.predecessor;
-    if (!same) return CLOSE.protocolViolation;
+    if (!isSame(message, frame)) return CLOSE.protocolViolation;
     const { offset, length, payloadAt } = frame;
-    const added = message.present.add(offset, offset + length);
+    const added = message.complete ? 0 : message.present.add(offset, offset + length);
     if (added === 0 && (length > 0 || message.complete)) {
       this.duplicatePieces += 1;
       return undefined;
     }
     message.bytes.set(bytes.subarray(payloadAt, payloadAt + length), offset);
     message.presentBytes += added;
-    return message.presentBytes === message.bytes.length ? this.#complete(message) : undefined;
+    return message.presentBytes === message.totalBytes ? this.#complete(message) : undefined;
   }
 
   #complete(message: IncomingMessage): Violation | undefined {
     message.complete = true;
-    if (this.#isDelivered(message.predecessor)) {
-      this.#release(message);
-      this.#deliverInOrder(message.id, message.channel, message.bytes);
+    if (this.#isSettled(message.predecessor)) {
+      this.#settle(message);
+      this.#settleFollowers(message.id);
       return undefined;
     }
     if (this.#waiting.has(message.predecessor)) return CLOSE.protocolViolation;
@@ -133,17 +156,21 @@ export class Reassembly {
     return undefined;
   }
 
-  /** Delivers a message, and those that waited for it. */
-  #deliverInOrder(id: number, channel: number, bytes: Uint8Array): void {
-    this.#delivered.add(id, id + 1);
-    this.#deliver(channel, bytes);
+  /** It is the turn of `message`: delivers it, or passes over it. */
+  #settle(message: IncomingMessage): void {
+    this.#release(message);
+    this.#settled.add(message.id, message.id + 1);
+    if (message.abandoned) this.#credit.consume(chargeOf(message.totalBytes));
+    else this.#deliver(message.channel, message.bytes);
+  }
+
+  /** After the message `id`: those that waited for it. */
+  #settleFollowers(id: number): void {
     if (this.#waiting.size === 0) return;
     let last = id;
     for (let next = this.#waiting.get(last); next; next = this.#waiting.get(last)) {
       this.#waiting.delete(last);
-      this.#release(next);
-      this.#delivered.add(next.id, next.id + 1);
-      this.#deliver(next.channel, next.bytes);
+      this.#settle(next);
       last = next.id;
     }
   }
@@ -168,10 +195,32 @@ export class Reassembly {
     const held = message.ordered ? this.#held.get(message.channel) : undefined;
     if (held === undefined) return;
     held.messages -= 1;
-    held.bytes -= chargeOf(message.bytes.length);
+    held.bytes -= chargeOf(message.totalBytes);
     if (held.messages === 0) this.#held.delete(message.channel);
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
+
+const newIncoming = (frame: MessageFrame): IncomingMessage => ({
+  id: frame.id,
+  channel: frame.channelNumber,
+  ordered: frame.ordered,
+  predecessor: frame.predecessor,
+  totalBytes: frame.totalBytes,
+  bytes: NO_BYTES,
+  present: new RangeSet(),
+  presentBytes: 0,
+  complete: false,
+  abandoned: false,
+});
+
+/** True if `frame` says the same of its message as the first frame did. */
+const isSame = (message: IncomingMessage, frame: MessageFrame): boolean =>
+  frame.totalBytes === message.totalBytes &&
+  frame.channelNumber === message.channel &&
+  frame.ordered === message.ordered &&
+  frame.predecessor === message.predecessor;
 
 /**
  * The bytes from `start` to `end` for somebody who may keep them: where they lie if they are most of

@@ -86,7 +86,8 @@ export class Redundancy {
     if (left === 0) return;
     for (let index = 0; index < packet.carried; index += 1) {
       const message = packet.messages[index];
-      if (message === undefined || message.totalBytes > MAX_COPIED_MESSAGE_BYTES) continue;
+      if (message === undefined || message.done) continue;
+      if (message.totalBytes > MAX_COPIED_MESSAGE_BYTES) continue;
       if (this.#waiting.length >= MAX_COPIES_WAITING) return;
       const offset = packet.offsets[index] ?? 0;
       this.#waiting.push({ message, offset, length: packet.lengths[index] ?? 0, left });

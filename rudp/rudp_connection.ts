@@ -1,24 +1,25 @@
 /** I/O: one connection as an application sees it that uses rudp alone, with promises. */
 
 import type { ConnectionHandle } from './connection.ts';
-import type { Endpoint, EndpointEvent, Peer } from './endpoint.ts';
+import type { EndpointEvent, Peer } from './endpoint.ts';
 import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import { FIRST_REQUEST_CHANNEL } from './limits.ts';
+import {
+  asError,
+  late,
+  MessageSender,
+  type Driver,
+  type MessageOptions,
+} from './message_sender.ts';
 import { encodeFailure, encodeResponse, Requests } from './requests.ts';
+import { checkDeadline, type Outcome } from './send_options.ts';
 import type { ConnectionStats } from './stats.ts';
 
 export interface RudpMessage {
   readonly channel: number;
   /** Belongs to the receiver. */
   readonly message: Uint8Array;
-}
-
-/** What a connection needs of its endpoint's socket. */
-export interface Driver {
-  readonly endpoint: Endpoint;
-  now(): number;
-  wake(): void;
 }
 
 interface Waiter<T> {
@@ -29,8 +30,29 @@ interface Waiter<T> {
 /** Answers a request of the peer; what it throws is told to the peer. */
 export type RequestHandler = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
-const asError = (reason: unknown): Error =>
-  reason instanceof Error ? reason : new Error(String(reason));
+export interface RequestOptions extends Pick<MessageOptions, 'signal' | 'priority'> {
+  /** The response must be there so long after the call. Default: never. */
+  readonly deadlineMs?: number;
+}
+
+/** Calls `giveUp` when a request is aborted or late; answers how to stop that. */
+const timeLimit = (
+  { signal, deadlineMs }: RequestOptions,
+  giveUp: (error: unknown) => void,
+): (() => void) => {
+  const onAbort = (): void => {
+    giveUp(signal?.reason);
+  };
+  signal?.addEventListener('abort', onAbort);
+  const onTime = (): void => {
+    giveUp(late(deadlineMs ?? 0));
+  };
+  const timer = deadlineMs === undefined ? undefined : setTimeout(onTime, deadlineMs);
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  };
+};
 
 const DEFAULT_FLUSH_MS = 5_000;
 const FLUSH_POLL_MS = 2;
@@ -42,7 +64,7 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
   readonly #driver: Driver;
   readonly #inbox = new Fifo<RudpMessage>();
   readonly #readers = new Fifo<Waiter<RudpMessage | undefined>>();
-  readonly #writers = new Fifo<Waiter<undefined>>();
+  readonly #sender: MessageSender;
   readonly #requests: Requests;
   /** Requests that came before there was a handler. */
   readonly #unhandled = new Fifo<RudpMessage>();
@@ -54,6 +76,7 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
     this.handle = event.connection;
     this.address = event.address;
     this.peer = event.peer;
+    this.#sender = new MessageSender(driver, event.connection);
     this.#requests = new Requests(event.initiator);
   }
 
@@ -63,66 +86,45 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
   }
 
   /**
-   * Queues a message on a channel below 2^31; settles at once, or when the send buffer has room
-   * again. The bytes belong to the connection from here on.
-   * @throws RudpError 'too-large', 'closed' or 'invalid', or the reason of `signal`: what is
-   *   aborted by the time there is room for it is not sent.
+   * Sends a message, on a channel below 2^31. Resolves when the message is accepted: at once, or when
+   * the send buffer has room again. So whoever awaits every `send` never has more than the buffer
+   * under way; that the peer has a message is told by `onSettled`. The bytes belong to the connection
+   * from here on.
+   * @throws RudpError 'too-large', 'closed' or 'invalid'; 'deadline' if there was no room by then, or
+   *   the reason of `signal`, if it was aborted before there was room: then nothing was sent.
    */
-  async send(
-    message: Uint8Array,
-    options: { readonly channel?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<void> {
-    const { channel = 0, signal } = options;
+  async send(message: Uint8Array, options: MessageOptions = {}): Promise<void> {
+    const { channel = 0 } = options;
     if (channel >= FIRST_REQUEST_CHANNEL) {
       throw new RudpError('invalid', `channel ${channel}; those from 2^31 on carry requests`);
     }
-    await this.#send(message, channel, signal);
-  }
-
-  async #send(message: Uint8Array, channel: number, signal?: AbortSignal): Promise<void> {
-    const { endpoint } = this.#driver;
-    while (true) {
-      signal?.throwIfAborted();
-      try {
-        endpoint.send(this.handle, message, { channel }, this.#driver.now());
-        this.#driver.wake();
-        return;
-      } catch (error) {
-        if (!(error instanceof RudpError) || error.code !== 'buffer-full') throw error;
-      }
-      await new Promise<undefined>((resolve, reject) => {
-        this.#writers.push({ resolve, reject });
-      });
-    }
+    await this.#sender.send(message, options);
   }
 
   /**
-   * Sends a request and answers the peer's response to it. No request waits for another one.
+   * Sends a request and answers the peer's response to it. No request waits for another one. One that
+   * is aborted or late is given up here: the peer may have handled it all the same.
    * @throws RudpError 'failed' if the peer's handler threw, 'closed' if the connection ends before,
-   *   'buffer-full' at 65,536 open requests, or as `send`; the reason of `signal` when it is aborted.
+   *   'deadline' if there is no response within `deadlineMs`, 'buffer-full' at 65,536 open requests,
+   *   or as `send`; the reason of `signal` when it is aborted.
    */
-  async request(
-    message: Uint8Array,
-    { signal }: { readonly signal?: AbortSignal } = {},
-  ): Promise<Uint8Array> {
+  async request(message: Uint8Array, options: RequestOptions = {}): Promise<Uint8Array> {
+    const { signal, deadlineMs } = options;
     signal?.throwIfAborted();
-    let stopListening = (): void => undefined;
+    if (deadlineMs !== undefined) checkDeadline(deadlineMs);
+    let stop = (): void => undefined;
     try {
       return await new Promise<Uint8Array>((resolve, reject) => {
         const channel = this.#requests.begin({ resolve, reject });
-        const onAbort = (): void => {
-          this.#requests.forget(channel);
-          reject(asError(signal?.reason));
-        };
-        signal?.addEventListener('abort', onAbort);
-        stopListening = () => signal?.removeEventListener('abort', onAbort);
-        this.#send(message, channel, signal).catch((error: unknown) => {
+        const giveUp = (error: unknown): void => {
           this.#requests.forget(channel);
           reject(asError(error));
-        });
+        };
+        if (signal !== undefined || deadlineMs !== undefined) stop = timeLimit(options, giveUp);
+        this.#sender.send(message, { ...options, channel, ordered: false }).catch(giveUp);
       });
     } finally {
-      stopListening();
+      stop();
     }
   }
 
@@ -143,12 +145,16 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
     }
     this.#release(request);
     try {
-      await this.#send(response, request.channel);
+      await this.#respond(request, response);
     } catch (error) {
       // The connection has ended, or the response is longer than the requester takes.
       if (!(error instanceof RudpError) || error.code !== 'too-large') return;
-      await this.#send(encodeFailure(error.message), request.channel).catch(() => undefined);
+      await this.#respond(request, encodeFailure(error.message)).catch(() => undefined);
     }
+  }
+
+  async #respond({ channel }: RudpMessage, response: Uint8Array): Promise<void> {
+    await this.#sender.send(response, { channel, ordered: false });
   }
 
   /** The next message; undefined after the end of the connection. */
@@ -223,9 +229,12 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
 
   /** For the endpoint: there is room to send again. */
   drain(): void {
-    for (let writer = this.#writers.shift(); writer; writer = this.#writers.shift()) {
-      writer.resolve(undefined);
-    }
+    this.#sender.drain();
+  }
+
+  /** For the endpoint: the fate of a message is known. */
+  settled(ticket: number, outcome: Outcome): void {
+    this.#sender.settled(ticket, outcome);
   }
 
   /** For the endpoint: the connection has ended. What has come in can still be read. */
@@ -234,7 +243,8 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
     for (let reader = this.#readers.shift(); reader; reader = this.#readers.shift()) {
       reader.resolve(undefined);
     }
-    this.#requests.fail(new RudpError('closed', `the connection has ended: ${by.reason}`));
-    this.drain();
+    const error = new RudpError('closed', `the connection has ended: ${by.reason}`);
+    this.#requests.fail(error);
+    this.#sender.finish(error);
   }
 }

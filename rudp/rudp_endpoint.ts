@@ -7,8 +7,9 @@ import { CLOSE, RudpError } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import { interfaceDatagramBytes } from './interface_mtu.ts';
 import type { EndpointOptions } from './options.ts';
+import type { Driver } from './message_sender.ts';
 import { QlogFiles } from './qlog_files.ts';
-import { RudpConnection, type Driver } from './rudp_connection.ts';
+import { RudpConnection } from './rudp_connection.ts';
 import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint } from './socket_endpoint.ts';
 
@@ -169,6 +170,9 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
         break;
       case 'drain':
         this.#connections.get(event.connection)?.drain();
+        break;
+      case 'settled':
+        this.#connections.get(event.connection)?.settled(event.ticket, event.outcome);
         break;
       case 'stranger':
         this.#onStranger(event.address, event.reason);

@@ -74,9 +74,17 @@ export class SendTurns {
 
   /** Makes a message more urgent that stands in line or waits for credit. */
   raise(message: OutgoingMessage, level: Level): void {
-    message.queue?.remove(message);
+    this.leave(message);
     message.level = level;
     this.push(message);
+  }
+
+  /** Takes `message` out of the queue in which it stands. */
+  leave(message: OutgoingMessage): void {
+    const { queue } = message;
+    queue?.remove(message);
+    // Those behind it may have waited for nothing but it.
+    if (queue === this.#levels[message.level]?.waiting) this.onCredit();
   }
 
   /** The levels in the order in which the next packet offers itself to them. */
@@ -137,7 +145,7 @@ export class SendTurns {
     channel.outstandingBytes += charge;
   }
 
-  /** The peer has raised the connection's credit. */
+  /** There is more credit, or less to wait for it. */
   onCredit(): void {
     for (const { waiting, line } of this.#levels) {
       for (let message = waiting.shift(); message; message = waiting.shift()) line.push(message);

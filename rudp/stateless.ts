@@ -12,6 +12,7 @@ import {
   VERSION,
 } from './limits.ts';
 import { ByteReader } from './byte_reader.ts';
+import { CLOSE, type CloseReason } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import type { Millis } from './millis.ts';
 import { encodeRefuse, encodeReset, encodeRetry, equalBytes, refuseBound } from './packet_codec.ts';
@@ -92,13 +93,15 @@ export class StatelessAnswers {
     if (this.#enqueue(to, bytes)) this.#counters.refusesSent += 1;
   }
 
-  /** The code of a refusal that only a member of the cluster can have written. */
-  readRefuse(datagram: Uint8Array): number | undefined {
+  /** What a refusal says that only a member of the cluster can have written. */
+  readRefuse(datagram: Uint8Array): CloseReason | undefined {
     if (datagram.length !== REFUSE_BYTES) return undefined;
     const tag = datagram.subarray(REFUSE_BYTES - TAG_BYTES);
-    return this.#protection.isMac(refuseBound(datagram, VERSION), tag)
-      ? datagram[PREFIX_BYTES]
-      : undefined;
+    if (!this.#protection.isMac(refuseBound(datagram, VERSION), tag)) return undefined;
+    const code = datagram[PREFIX_BYTES] ?? CLOSE.refused;
+    const versions = `the peer speaks version ${datagram[PREFIX_BYTES + 1] ?? 0}, we speak ${VERSION}`;
+    const mismatch = code === CLOSE.versionMismatch;
+    return { code, reason: mismatch ? versions : 'the peer refused the connection' };
   }
 
   /**

@@ -45,6 +45,8 @@ export interface ConnectionStats extends Readonly<Counters> {
   readonly pacingRate: number;
   /** Bytes `send` has taken that the peer has not acknowledged. */
   readonly bufferedBytes: number;
+  /** Messages of ours that were given up, by their deadline or by the user. */
+  readonly messagesDropped: number;
   readonly activeChannels: number;
   readonly packetsLost: number;
   /** The part of our packets that gets lost, as measured over the last few hundred. */

@@ -54,6 +54,8 @@ local FRAME_NAMES = {
   [9] = 'fragment',
   [10] = 'unordered message',
   [11] = 'unordered fragment',
+  [12] = 'abandoned',
+  [14] = 'unordered abandoned',
 }
 
 local CLOSE_NAMES = {
@@ -226,7 +228,7 @@ frames[4] = function(tree, tvb, at, limit)
   return at + length, string.format('close %.0f %s', code, reason)
 end
 
-local function message_frame(fragment, unordered)
+local function message_frame(fragment, unordered, abandoned)
   return function(tree, tvb, at, limit)
     local id, channel, total, length
     local offset = 0
@@ -240,6 +242,7 @@ local function message_frame(fragment, unordered)
     end
     total, at = add_varint(tree, f.total, tvb, at, limit)
     if total == nil then return nil end
+    if abandoned then return at, string.format('msg %.0f ch %.0f abandoned', id, channel) end
     length = total
     if fragment then
       offset, at = add_varint(tree, f.offset, tvb, at, limit)
@@ -254,10 +257,12 @@ local function message_frame(fragment, unordered)
   end
 end
 
-frames[8] = message_frame(false, false)
-frames[9] = message_frame(true, false)
-frames[10] = message_frame(false, true)
-frames[11] = message_frame(true, true)
+frames[8] = message_frame(false, false, false)
+frames[9] = message_frame(true, false, false)
+frames[10] = message_frame(false, true, false)
+frames[11] = message_frame(true, true, false)
+frames[12] = message_frame(false, false, true)
+frames[14] = message_frame(false, true, true)
 
 -- All frames from `at` to `limit`; answers what the info column says of them.
 local function dissect_frames(tvb, tree, at, limit)

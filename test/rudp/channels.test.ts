@@ -28,7 +28,7 @@ interface Written {
 }
 
 const create = (limits: Partial<ChannelLimits> = {}, credit = 1e9): Channels =>
-  new Channels({ ...LIMITS, ...limits }, new SendCredit(credit));
+  new Channels({ ...LIMITS, ...limits }, new SendCredit(credit), () => undefined);
 
 const write = (channels: Channels, limit = 1200): Written => {
   const packet = new SentPackets().blank();
@@ -179,7 +179,7 @@ describe('channels', () => {
 
   it('begin no message without credit, nobody overtakes, and begun messages go on', () => {
     const credit = new SendCredit(3000);
-    const channels = new Channels(LIMITS, credit);
+    const channels = new Channels(LIMITS, credit, () => undefined);
     channels.send(1, new Uint8Array(2000));
     channels.send(2, new Uint8Array(5000));
     channels.send(3, new Uint8Array(10));

@@ -43,4 +43,12 @@ describe('flow control', () => {
     expect(credit.raise(200)).to.equal(false);
     expect(credit.available).to.equal(220);
   });
+
+  it('announces early where a message of the greatest length would not find enough', () => {
+    const credit = new ReceiveCredit(1_064, 1_000);
+    credit.charge(100);
+    credit.consume(100);
+    expect(credit.updatePending).to.equal(true);
+    expect(credit.announce()).to.equal(1_164);
+  });
 });

@@ -99,6 +99,7 @@ describe('message frames', () => {
           bytes.set(payload, at);
           expect(readMessage(bytes.subarray(0, at + payload.length))).to.eql({
             ...message,
+            abandoned: false,
             offset: 0,
             length: payload.length,
             payloadAt: at,
@@ -109,6 +110,24 @@ describe('message frames', () => {
         },
       ),
     );
+  });
+
+  it('say that a message will not come, without its bytes', () => {
+    for (const ordered of [true, false]) {
+      const bytes = new Uint8Array(100);
+      const predecessor = ordered ? 5 : 0;
+      const message = { id: 7, channelNumber: 3, ordered, predecessor, totalBytes: 50_000 };
+      const payloadAt = writeMessageHeader(bytes, 0, message, MESSAGE_BITS.abandoned);
+      expect(readMessage(bytes.subarray(0, payloadAt))).to.eql({
+        ...message,
+        abandoned: true,
+        offset: 0,
+        length: 0,
+        payloadAt,
+      });
+    }
+    const types = Array.from({ length: 256 }, (_, type) => type).filter(isMessageFrame);
+    expect(types).to.eql([0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0e]);
   });
 
   it('are malformed if a piece lies outside its message, is empty, or follows itself', () => {

@@ -2,23 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { MessageQueue } from '../../rudp/message_queue.ts';
 import type { OutgoingMessage } from '../../rudp/outgoing_message.ts';
-
-const messageOf = (id: number): OutgoingMessage => ({
-  id,
-  channelNumber: 0,
-  ordered: false,
-  channel: undefined,
-  bytes: new Uint8Array(0),
-  totalBytes: 0,
-  predecessor: 0,
-  nextOffset: 0,
-  acked: undefined,
-  done: false,
-  level: 0,
-  queue: undefined,
-  before: undefined,
-  behind: undefined,
-});
+import { messageOf } from './message_of.ts';
 
 const forwards = (queue: MessageQueue): OutgoingMessage[] => {
   const all: OutgoingMessage[] = [];

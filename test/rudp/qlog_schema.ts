@@ -66,6 +66,7 @@ const FRAME_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ack: ['ack_delay', 'acked_ranges'],
   max_data: ['maximum'],
   stream: ['stream_id', 'offset', 'length'],
+  reset_stream: ['stream_id', 'error_code', 'final_size'],
   connection_close: ['error_space', 'error_code', 'reason'],
 };
 

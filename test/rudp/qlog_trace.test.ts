@@ -1,7 +1,7 @@
 /** What a trace says of simulated connections: the schema's essentials, and the truth. */
 
 import { expect } from 'chai';
-import { FRAME, writeClose } from '../../rudp/frame_codec.ts';
+import { FRAME, MESSAGE_BITS, writeClose, writeMessageHeader } from '../../rudp/frame_codec.ts';
 import { describeFrames } from '../../rudp/qlog_frames.ts';
 import { QlogTrace } from '../../rudp/qlog_trace.ts';
 import type { Observe } from '../../rudp/observer.ts';
@@ -135,10 +135,13 @@ describe('frames in the words of qlog', () => {
     const payload = new Uint8Array(64);
     let at = 0;
     payload[at++] = FRAME.ping;
+    const message = { id: 9, channelNumber: 2, ordered: false, predecessor: 0, totalBytes: 500 };
+    at = writeMessageHeader(payload, at, message, MESSAGE_BITS.abandoned);
     at = writeClose(payload, at + 3, 4, 'why');
     const end = describeFrames(payload.subarray(0, at));
     expect(end).to.eql([
       { frame_type: 'ping' },
+      { frame_type: 'reset_stream', stream_id: 9, error_code: 0, final_size: 500, channel: 2 },
       { frame_type: 'padding', payload_length: 3 },
       { frame_type: 'connection_close', error_space: 'transport', error_code: 4, reason: 'why' },
     ]);

@@ -13,6 +13,7 @@ interface Piece {
   readonly total: number;
   readonly offset?: number;
   readonly length?: number;
+  readonly abandoned?: boolean;
 }
 
 const LIMITS: ReassemblyLimits = {
@@ -47,7 +48,8 @@ class Receiver {
 
   take(piece: Piece): number | undefined {
     const { id, channel = 0, ordered = true, predecessor = 0, total, offset = 0 } = piece;
-    const length = piece.length ?? total - offset;
+    const { abandoned = false } = piece;
+    const length = piece.length ?? (abandoned ? 0 : total - offset);
     const payloadAt = 3;
     const bytes = new Uint8Array(payloadAt + length);
     for (let at = 0; at < length; at += 1) bytes[payloadAt + at] = byteOf(id, offset + at);
@@ -57,11 +59,14 @@ class Receiver {
       ordered,
       predecessor,
       totalBytes: total,
+      abandoned,
       offset,
       length,
       payloadAt,
     };
-    const violation = this.reassembly.handle(frame, bytes);
+    const violation = abandoned
+      ? this.reassembly.abandon(frame)
+      : this.reassembly.handle(frame, bytes);
     bytes.fill(0);
     return violation;
   }
@@ -114,6 +119,49 @@ describe('reassembly', () => {
     receiver.take({ id: 4, channel: 1, ordered: false, total: 500, offset: 250 });
     expect(receiver.delivered).to.eql([name(1, 4)]);
     expect(receiver.take({ id: 5, channel: 1, total: 500 })).to.equal(CLOSE.protocolViolation);
+  });
+
+  it('passes over an abandoned message, whether all, some or none of it has come', () => {
+    const receiver = new Receiver();
+    receiver.take({ id: 2, predecessor: 1, total: 20, length: 10 });
+    receiver.take({ id: 3, predecessor: 2, total: 10 });
+    receiver.take({ id: 5, predecessor: 4, total: 10 });
+    receiver.take({ id: 2, predecessor: 1, total: 20, abandoned: true });
+    receiver.take({ id: 3, predecessor: 2, total: 10, abandoned: true });
+    receiver.take({ id: 4, predecessor: 3, total: 700, abandoned: true });
+    receiver.take({ id: 2, predecessor: 1, total: 20, offset: 10 });
+    receiver.take({ id: 4, predecessor: 3, total: 700 });
+    expect(receiver.delivered).to.eql([]);
+    receiver.take({ id: 1, total: 10 });
+    expect(receiver.delivered).to.eql([name(0, 1), name(0, 3), name(0, 5)]);
+    expect(receiver.reassembly).to.include({ incompleteMessages: 0, heldChannels: 0 });
+    const taken = 3 * (10 + 64);
+    expect(receiver.credit.heldBytes, 'but for what was delivered').to.equal(taken);
+  });
+
+  it('takes nothing more of an abandoned message, however late or often', () => {
+    const receiver = new Receiver();
+    receiver.take({ id: 1, total: 10, abandoned: true });
+    receiver.take({ id: 1, total: 10, abandoned: true });
+    receiver.take({ id: 1, total: 10 });
+    receiver.take({ id: 2, ordered: false, total: 10, length: 5 });
+    receiver.take({ id: 2, ordered: false, total: 10, abandoned: true });
+    receiver.take({ id: 2, ordered: false, total: 10, offset: 5 });
+    receiver.take({ id: 3, total: 10 });
+    receiver.take({ id: 3, total: 10, abandoned: true });
+    expect(receiver.delivered).to.eql([name(0, 3)]);
+    expect(receiver.credit.heldBytes).to.equal(10 + 64);
+  });
+
+  it('holds what is abandoned against the peer until its turn has come', () => {
+    const receiver = new Receiver();
+    const abandoned = { predecessor: 1, total: 900, abandoned: true };
+    expect(receiver.take({ id: 2, ...abandoned })).to.equal(undefined);
+    expect(receiver.take({ id: 3, ...abandoned, predecessor: 2 })).to.equal(CLOSE.flowControl);
+    const other = new Receiver(1_000);
+    expect(other.take({ id: 2, ...abandoned })).to.equal(undefined);
+    expect(other.take({ id: 3, ...abandoned, channel: 1 })).to.equal(CLOSE.flowControl);
+    expect(other.take({ id: 4, ...abandoned, total: 1_001 })).to.equal(CLOSE.protocolViolation);
   });
 
   it('delivers empty messages in their order', () => {

@@ -21,7 +21,7 @@ const RTT = 20;
 class Sender {
   readonly measure = new LossMeasure();
   readonly redundancy: Redundancy;
-  readonly channels = new Channels(LIMITS, new SendCredit(1e9));
+  readonly channels = new Channels(LIMITS, new SendCredit(1e9), () => undefined);
   readonly rtt = new RttEstimator(50);
   readonly #records = new SentPackets();
   readonly #buffer = new Uint8Array(70_000);

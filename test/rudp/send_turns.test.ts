@@ -16,7 +16,11 @@ const LIMITS: ChannelLimits = {
 const BUFFER = new Uint8Array(70_000);
 
 const create = (credit = 1e9, limits: Partial<ChannelLimits> = {}): Channels =>
-  new Channels({ ...LIMITS, sendBufferBytes: 1e9, ...limits }, new SendCredit(credit));
+  new Channels(
+    { ...LIMITS, sendBufferBytes: 1e9, ...limits },
+    new SendCredit(credit),
+    () => undefined,
+  );
 
 const write = (channels: Channels, limit = 1200): SentPacket => {
   const packet = new SentPackets().blank();
@@ -98,7 +102,7 @@ describe('turns', () => {
 
   it('pass by a less urgent message that waits for credit, but by no other', () => {
     const credit = new SendCredit(1_000);
-    const channels = new Channels({ ...LIMITS, sendBufferBytes: 1e9 }, credit);
+    const channels = new Channels({ ...LIMITS, sendBufferBytes: 1e9 }, credit, () => undefined);
     send(channels, 1, 'normal', 2_000);
     send(channels, 2, 'normal', 10);
     send(channels, 3, 'bulk', 10);

@@ -88,6 +88,13 @@ const conversation = (pair: SimulatedPair): Captured[] => {
   pair.connect();
   for (let count = 0; count < 60; count += 1) {
     pair.send(new Uint8Array(count % 9 === 0 ? 9_000 : count * 7).fill(count), count % 4);
+    if (count % 20 === 0) {
+      const { endpoint, connection } = pair.client;
+      for (const ordered of [true, false]) {
+        const options = { channel: 9, ordered, deadlineMs: 4 };
+        endpoint.send(connection, new Uint8Array(300), options, pair.now);
+      }
+    }
     if (count % 2 === 0) {
       const { endpoint, connection } = pair.server;
       endpoint.send(connection, new Uint8Array(40), { channel: 0x8000_0001 }, pair.now);
@@ -106,7 +113,7 @@ const expectedFrames = (frames: readonly QlogFrame[]) => {
   const shown = { message: [] as string[], first: [] as string[], last: [] as string[] };
   const closes: string[] = [];
   for (const frame of frames) {
-    if (frame.frame_type === 'stream') {
+    if (frame.frame_type === 'stream' || frame.frame_type === 'reset_stream') {
       shown.message.push(`${frame.stream_id}/${frame.channel}`);
     } else if (frame.frame_type === 'ack') {
       for (const [first, last = first] of frame.acked_ranges) {
@@ -144,7 +151,7 @@ describe('the Wireshark dissector', function () {
     const captured = conversation(pair);
     const shown = dissect(captured);
     expect(shown.length).to.equal(captured.length);
-    const seen = { frames: 0, ranges: 0, fragments: 0, closes: 0 };
+    const seen = { frames: 0, ranges: 0, fragments: 0, closes: 0, abandoned: 0 };
     for (const [index, each] of captured.entries()) {
       const fields = shown[index]!;
       expectSame(each, fields);
@@ -165,11 +172,13 @@ describe('the Wireshark dissector', function () {
       seen.ranges = Math.max(seen.ranges, expected.first.length);
       seen.fragments += fields['message.offset'].length;
       seen.closes += expected.closes.length;
+      seen.abandoned += frames.filter((one) => one.frame_type === 'reset_stream').length;
     }
     expect(seen.frames).to.be.greaterThan(200);
     expect(seen.ranges).to.be.greaterThan(2);
     expect(seen.fragments).to.be.greaterThan(20);
     expect(seen.closes).to.equal(1);
+    expect(seen.abandoned).to.be.greaterThan(2);
   });
 
   it('shows the handshake, and the names in it where it is not encrypted', () => {

@@ -1,0 +1,123 @@
+/** Does I/O: every container of a cluster under load is killed and started again, one after the other. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'chai';
+import { percentile } from '../../cli/call_summary.ts';
+import type { CommandRecord } from '../../cli/command_record.ts';
+import { judgeHistory } from '../../cli/consistency.ts';
+import type { CoopFs } from '../../applib/index.ts';
+import { ComposeCluster, NODES, readFile } from './compose_cluster.ts';
+import { Load, TEXT_BYTES } from './load.ts';
+
+/** How many containers are killed; 100 kills each of the five twenty times. */
+const KILLS = Number(process.env['COOPFS_KILLS'] ?? 20);
+const ROUND_MS = 60_000;
+const SERVICES = [...NODES, 'server'] as const;
+const FILES = [11, 12, 13, 14, 15, 16];
+const BEFORE_THE_KILL_MS = 300;
+const AFTER_THE_KILL_MS = 700;
+const NS_PER_MS = 1e6;
+
+/** The longest that an application had to wait for one call that ended after this moment, in ms. */
+const longestWait = (records: readonly CommandRecord[], sinceNs: bigint, gone: string): number =>
+  Math.max(
+    0,
+    ...records
+      .filter(({ node, endNs }) => node !== gone && endNs > sinceNs)
+      .map(({ startNs, endNs }) => Number(endNs - (startNs > sinceNs ? startNs : sinceNs))),
+  ) / NS_PER_MS;
+
+describe('a cluster in containers, under load', function () {
+  this.timeout(KILLS * ROUND_MS);
+  const cluster = new ComposeCluster('rounds');
+  const waits = { cacher: [] as number[], server: [] as number[] };
+  let acknowledged = 0;
+
+  before(async () => {
+    await cluster.compose('build');
+    await cluster.up();
+  });
+
+  after(async () => {
+    await cluster.remove();
+  });
+
+  const applications = async (): Promise<Map<string, CoopFs>> =>
+    new Map(await Promise.all(NODES.map(async (node) => [node, await cluster.at(node)] as const)));
+
+  /** Whole files as one node reads them while nobody writes. */
+  const contents = async (): Promise<ReadonlyMap<number, Uint8Array>> => {
+    const found = new Map<number, Uint8Array>();
+    for (const file of FILES) {
+      await using open = await (await cluster.at('n1')).open(file, 'r');
+      found.set(file, await open.read(open.sizeBytes));
+    }
+    return found;
+  };
+
+  /** Kills the container under load and starts it again; resolves with what the applications did. */
+  const oneRound = async (round: number, service: string): Promise<readonly CommandRecord[]> => {
+    const load = new Load(FILES, await applications(), round);
+    await pause(BEFORE_THE_KILL_MS);
+    const killedNs = process.hrtime.bigint();
+    await cluster.kill(service);
+    if (service !== 'server') await pause(AFTER_THE_KILL_MS);
+    const startedNs = process.hrtime.bigint();
+    await cluster.start(service);
+    await cluster.settled();
+    await pause(BEFORE_THE_KILL_MS);
+    const records = await load.stop();
+    const since = service === 'server' ? startedNs : killedNs;
+    waits[service === 'server' ? 'server' : 'cacher'].push(longestWait(records, since, service));
+    return records;
+  };
+
+  /** A read of every file on every node, when the round is over, as part of its history. */
+  const lastReads = async (): Promise<CommandRecord[]> => {
+    const records: CommandRecord[] = [];
+    for (const [node, fs] of await applications()) {
+      for (const file of FILES) {
+        const startNs = process.hrtime.bigint();
+        const data = new TextEncoder().encode(await readFile(fs, file, TEXT_BYTES));
+        const endNs = process.hrtime.bigint();
+        records.push({
+          node,
+          index: 0,
+          command: 'read',
+          file,
+          offset: 0,
+          data,
+          ok: true,
+          startNs,
+          endNs,
+        });
+      }
+    }
+    return records;
+  };
+
+  it(`is linearizable and loses nothing over ${KILLS} kills of each container in turn`, async () => {
+    for (let round = 0; round < KILLS; round++) {
+      const service = SERVICES[round % SERVICES.length] ?? 'server';
+      const before = await contents();
+      const records = await oneRound(round, service);
+      const history = [...records, ...(await lastReads())];
+      const { lines } = judgeHistory(history, (file) => before.get(file) ?? new Uint8Array());
+      expect(lines.join('\n'), `kill ${round + 1}, of ${service}`).to.match(/^linearizable: yes/);
+      acknowledged += records.filter(({ copies }) => copies !== undefined).length;
+      expect((await cluster.serverStatus()).lostFiles).to.deep.equal([]);
+    }
+    console.log(`      ${KILLS} kills, ${acknowledged} acknowledged writes, 0 lost`);
+    for (const [kind, each] of Object.entries(waits)) {
+      const [p50, p99] = [50, 99].map((percent) =>
+        percentile(
+          each.sort((a, b) => a - b),
+          percent,
+        )?.toFixed(0),
+      );
+      console.log(
+        `      service pause after a kill of a ${kind}: p50 ${p50 ?? '–'} ms, p99 ${p99 ?? '–'} ms`,
+      );
+    }
+  });
+});

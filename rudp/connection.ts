@@ -17,10 +17,11 @@ import { handleFrames, settleLost } from './frame_handler.ts';
 import type { Introduction } from './handshake_codec.ts';
 import { MAX_CHANNEL } from './limits.ts';
 import { Liveness } from './liveness.ts';
+import { startOnNewPath } from './migration.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { Owner } from './observer.ts';
 import type { ResolvedOptions } from './options.ts';
-import { buildClose, buildPacket } from './packet_builder.ts';
+import { buildClose, buildPacket, buildPathPacket } from './packet_builder.ts';
 import { DATA_HEADER_BYTES, packetNumberOf, type ConnectionId } from './packet_codec.ts';
 import type { Outcome, SendOptions } from './send_options.ts';
 import type { ConnectionStats } from './stats.ts';
@@ -48,6 +49,8 @@ export interface ConnectionSink {
   confirmed(connection: Connection): void;
   message(connection: Connection, channel: number, message: Uint8Array): void;
   settled(connection: Connection, ticket: number, outcome: Outcome): void;
+  /** The peer was at `from` and is at `connection.address` now. */
+  moved(connection: Connection, from: string): void;
   closed(connection: Connection, by: CloseReason): void;
 }
 
@@ -60,7 +63,10 @@ const LONG_PATH_MS: Millis = 4;
 
 export class Connection {
   readonly handle: ConnectionHandle;
-  readonly address: string;
+  /** Where the peer is. */
+  address: string;
+  /** Where the packet goes that was built last. */
+  destination: string;
   readonly initiator: boolean;
   readonly localId: ConnectionId;
   readonly remoteId: ConnectionId;
@@ -68,6 +74,8 @@ export class Connection {
   /** The endpoint has it in the line of those that may have something to send. */
   inLine = false;
   state: ConnectionState;
+  readonly #seed: ConnectionSeed;
+  readonly #options: ResolvedOptions;
   readonly #sink: ConnectionSink;
   readonly #parts: ConnectionParts;
   readonly #liveness: Liveness;
@@ -75,6 +83,9 @@ export class Connection {
   constructor(seed: ConnectionSeed, options: ResolvedOptions, sink: ConnectionSink, now: Millis) {
     this.handle = seed.handle;
     this.address = seed.address;
+    this.destination = seed.address;
+    this.#seed = seed;
+    this.#options = options;
     this.initiator = seed.initiator;
     this.localId = seed.localId;
     this.remoteId = seed.remoteId;
@@ -146,10 +157,11 @@ export class Connection {
     const { acks, counters, protection } = this.#parts;
     if (this.state.tag === 'draining' || this.state.tag === 'gone') return;
     const packetNumber = packetNumberOf(datagram, acks.largestReceived);
-    const payload =
-      from === this.address
-        ? protection.open(datagram, DATA_HEADER_BYTES, packetNumber)
-        : undefined;
+    // Before and after its life a connection does not move.
+    const mayCome = from === this.address || this.state.tag === 'established';
+    const payload = mayCome
+      ? protection.open(datagram, DATA_HEADER_BYTES, packetNumber)
+      : undefined;
     if (payload === undefined) {
       counters.corruptPackets += 1;
       return;
@@ -169,12 +181,14 @@ export class Connection {
       this.state = { tag: 'established' };
       this.#sink.confirmed(this);
     }
+    this.#notePath(from, packetNumber, receivedBytes, now);
     this.#parts.observer?.packetReceived(packetNumber, datagram.length, payload, now);
     const outcome = handleFrames(this.#parts, payload, now);
     switch (outcome.tag) {
       case 'done':
         acks.isLongPath = this.#parts.loss.rtt.smoothedRtt >= LONG_PATH_MS;
         acks.record(packetNumber, outcome.ackEliciting, now);
+        this.#followPeer(now);
         break;
       case 'closed':
         this.#end({ tag: 'draining', until: now + this.#lingerMs() }, 'remote', outcome.by, now);
@@ -185,6 +199,29 @@ export class Connection {
       default:
         outcome satisfies never;
     }
+  }
+
+  #notePath(from: string, packetNumber: number, receivedBytes: number, now: Millis): void {
+    const { paths, acks } = this.#parts;
+    if (!paths.arrivesFrom(from, this.address)) return;
+    const isNewest = packetNumber > acks.largestReceived;
+    const ptoMs = this.#ptoMs();
+    const known = this.address;
+    // The known address is asked, too: if the peer is still there, it does not move (§9.3.3).
+    if (paths.onPacket({ from, known, packetNumber, receivedBytes, isNewest, ptoMs }, now)) {
+      this.#parts.pingPending = true;
+    }
+  }
+
+  /** Goes where the peer has shown that it is. */
+  #followPeer(now: Millis): void {
+    const validated = this.#parts.paths.takeValidated();
+    if (validated === undefined) return;
+    const from = this.address;
+    this.address = validated.address;
+    const { rttMs } = validated;
+    startOnNewPath(this.#parts, this.#seed, this.#options, from, this.address, rttMs, now);
+    this.#sink.moved(this, from);
   }
 
   /** Answers every 1st, 2nd, 4th, 8th … packet, so that two closed peers fall silent. */
@@ -245,6 +282,12 @@ export class Connection {
       return buildClose(this.#parts, buffer, state.by, now);
     }
     if (state.tag !== 'established') return 0;
+    const aside = this.#parts.paths.poll(this.#ptoMs(), now);
+    if (aside !== undefined) {
+      this.destination = aside.to;
+      return buildPathPacket(this.#parts, buffer, aside, now);
+    }
+    this.destination = this.address;
     const outstanding = this.#parts.loss.sent.outstanding;
     const length = buildPacket(this.#parts, buffer, now);
     if (length > 0) this.#liveness.onSent(this.#parts.loss.sent.outstanding > outstanding, now);
@@ -262,9 +305,9 @@ export class Connection {
       case 'gone':
         return NEVER;
       case 'established': {
-        const { loss, acks, paceUntil, channels } = this.#parts;
+        const { loss, acks, paceUntil, channels, paths } = this.#parts;
         const idle = Math.min(this.#idleAt(), this.#liveness.askAt(), channels.nextDeadline);
-        return Math.min(loss.timeout(), acks.deadline, paceUntil, idle);
+        return Math.min(loss.timeout(), acks.deadline, paceUntil, idle, paths.timeout());
       }
     }
   }
@@ -291,8 +334,9 @@ export class Connection {
       this.abandon({ code: CLOSE.idleTimeout, reason }, now);
       return;
     }
-    const { loss, channels } = this.#parts;
+    const { loss, channels, paths } = this.#parts;
     channels.expire(now);
+    paths.handleTimeout(now);
     if (loss.timeout() <= now) {
       if (loss.handleTimeout(now) === 'lost') settleLost(this.#parts, now);
       else this.#parts.probesPending = PROBES_PER_PTO;

@@ -9,13 +9,14 @@ import { introductionOf, type Introduction } from './handshake_codec.ts';
 import { KeyUpdate } from './key_update.ts';
 import { MIN_DATAGRAM_BYTES } from './limits.ts';
 import { LossDetection } from './loss_detection.ts';
-import type { LossMeasure } from './loss_measure.ts';
+import type { LossMeasures } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { ConnectionObserver } from './observer.ts';
 import type { ResolvedOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
 import type { ConnectionId } from './packet_codec.ts';
 import { PathMtu } from './path_mtu.ts';
+import { PathValidation } from './path_validation.ts';
 import type { PacketProtection } from './protection.ts';
 import { Reassembly } from './reassembly.ts';
 import { Redundancy } from './redundancy.ts';
@@ -35,7 +36,7 @@ export interface ConnectionSeed {
   readonly remoteId: ConnectionId;
   readonly peer: Introduction;
   readonly protection: PacketProtection;
-  readonly loss: LossMeasure;
+  readonly losses: LossMeasures;
 }
 
 export interface ConnectionParts {
@@ -48,13 +49,14 @@ export interface ConnectionParts {
   readonly reassembly: Reassembly;
   readonly sendCredit: SendCredit;
   readonly receiveCredit: ReceiveCredit;
-  readonly mtu: PathMtu;
-  readonly congestion: CongestionController;
-  readonly pacer: Pacer;
-  readonly rate: DeliveryRate;
+  mtu: PathMtu;
+  congestion: CongestionController;
+  pacer: Pacer;
+  rate: DeliveryRate;
   readonly redundancy: Redundancy;
-  readonly allowance: PieceAllowance;
+  allowance: PieceAllowance;
   readonly assembly: PieceAssembly;
+  readonly paths: PathValidation;
   readonly counters: Counters;
   readonly observer: ConnectionObserver | undefined;
   /** The packet that was built last is to be cut into datagrams of so many bytes; 0 if it is one. */
@@ -68,7 +70,11 @@ export interface ConnectionParts {
 }
 
 /** Searches up to what we send, the peer takes and the interface between carries. */
-const createPathMtu = (options: ResolvedOptions, peer: Introduction, address: string): PathMtu => {
+export const createPathMtu = (
+  options: ResolvedOptions,
+  peer: Introduction,
+  address: string,
+): PathMtu => {
   const ours = Math.min(options.maxDatagramBytes, options.interfaceDatagramBytes(address));
   return new PathMtu(Math.max(MIN_DATAGRAM_BYTES, Math.min(ours, peer.maxDatagramBytes)));
 };
@@ -112,9 +118,10 @@ export const createParts = (
     congestion: createCongestionController(options.congestion, mtu.currentBytes),
     pacer: new Pacer(),
     rate: new DeliveryRate(),
-    redundancy: new Redundancy(options.redundancyShare, seed.loss),
+    redundancy: new Redundancy(options.redundancyShare, seed.losses.of(seed.address)),
     allowance: new PieceAllowance(),
     assembly: new PieceAssembly(),
+    paths: new PathValidation(options.random),
     counters,
     observer: options.observe?.({ ...seed, local: introductionOf(options) }, now),
     cutBytes: 0,

@@ -1,6 +1,7 @@
 /** The connections of an endpoint under all the names they are looked up by. */
 
 import type { Connection, ConnectionHandle } from './connection.ts';
+import type { EndpointEvent } from './endpoint_event.ts';
 import type { ConnectionId } from './packet_codec.ts';
 import { LossMeasures } from './loss_measure.ts';
 
@@ -40,6 +41,15 @@ export class ConnectionTable {
     this.byLocalId.delete(connection.localId);
     if (this.#byRemote.get(key) === connection) this.#byRemote.delete(key);
     if (this.#accepted.get(key)?.connection === connection) this.#accepted.delete(key);
+  }
+
+  /** The peer was at `from` and is at `connection.address` now; answers what the user is told. */
+  move(connection: Connection, from: string): EndpointEvent {
+    const key = keyOf(from, connection.remoteId);
+    if (this.#byRemote.get(key) === connection) this.#byRemote.delete(key);
+    if (this.#accepted.get(key)?.connection === connection) this.#accepted.delete(key);
+    this.#byRemote.set(keyOf(connection.address, connection.remoteId), connection);
+    return { type: 'moved', connection: connection.handle, address: connection.address };
   }
 
   /** The user learns of the connection. */

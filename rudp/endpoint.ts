@@ -66,6 +66,9 @@ export class Endpoint {
       settled: ({ handle }, ticket, outcome) => {
         this.#events.push({ type: 'settled', connection: handle, ticket, outcome });
       },
+      moved: (connection, from) => {
+        this.#events.push(this.#table.move(connection, from));
+      },
       closed: (connection, by) => {
         this.#closed(connection, by);
       },
@@ -237,7 +240,7 @@ export class Endpoint {
         remoteId: clientId,
         peer,
         protection: handshake.packets(),
-        loss: this.#table.losses.of(from),
+        losses: this.#table.losses,
       },
       this.options,
       this.#sink,
@@ -265,7 +268,7 @@ export class Endpoint {
       remoteId: answer.remoteId,
       peer: answer.peer,
       protection: dial.handshake.packets(),
-      loss: this.#table.losses.of(from),
+      losses: this.#table.losses,
     };
     const connection = new Connection(seed, this.options, this.#sink, now);
     if (dial.onlyHelloAt <= now) connection.sampleRtt(now - dial.onlyHelloAt, now);

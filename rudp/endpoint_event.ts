@@ -27,6 +27,8 @@ export type EndpointEvent =
       /** Belongs to the receiver. */
       readonly message: Uint8Array;
     }
+  /** The peer has shown that it is at another address now; the connection goes on. */
+  | { readonly type: 'moved'; readonly connection: ConnectionHandle; readonly address: string }
   /** After a refused `send`: the send buffer is half empty, and there is a channel to be had. */
   | { readonly type: 'drain'; readonly connection: ConnectionHandle }
   /** The fate of a tracked message; there is none of those that a `closed` event came before. */

@@ -14,6 +14,10 @@ export const FRAME = {
   close: 0x04,
   /** A whole message; with the bits of `MESSAGE_BITS` also something else of a message. */
   message: 0x08,
+  /** Are you at this address? A token, 8 bytes. Both as in RFC 9000 §19.17, §19.18. */
+  pathChallenge: 0x1a,
+  /** The same token back. */
+  pathResponse: 0x1b,
 } as const;
 
 /** Bits in the type of a frame of a message. */

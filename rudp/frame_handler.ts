@@ -66,6 +66,14 @@ export const handleFrames = (
         if (parts.sendCredit.raise(limit)) parts.channels.onCredit();
         break;
       }
+      case FRAME.pathChallenge:
+      case FRAME.pathResponse: {
+        const token = reader.uint53();
+        if (reader.failed()) return malformed('path');
+        if (type === FRAME.pathChallenge) parts.paths.onChallenge(token);
+        else parts.paths.onResponse(token, now);
+        break;
+      }
       case FRAME.close: {
         const by = readClose(reader);
         return by === undefined ? malformed('close') : { tag: 'closed', by };

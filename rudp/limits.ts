@@ -87,6 +87,9 @@ export const STRANGER_INTERVAL_MS = 1000;
 /** How long a cookie is good for: this period and the one after it. */
 export const COOKIE_PERIOD_MS = 10_000;
 
+/** The longest packet that challenges an address or answers that: header, type, token, AEAD tag. */
+export const PATH_FRAME_BYTES = 13 + 1 + 8 + 16;
+
 /** Bytes of a keyed tag in cookies, refusals and resets. */
 export const TAG_BYTES = 16;
 

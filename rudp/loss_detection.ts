@@ -13,13 +13,13 @@ const MAX_PTO_DOUBLINGS = 16;
 
 export class LossDetection {
   readonly sent = new SentPackets();
-  readonly rtt: RttEstimator;
+  rtt: RttEstimator;
   bytesInFlight = 0;
   /** −1 until the first acknowledgement. */
   largestAcked = -1;
   ptoCount = 0;
   packetsLost = 0;
-  readonly reordering = new Reordering();
+  reordering = new Reordering();
   /** Filled by `handleAck` and `detectLost`; whoever called them settles and releases each. */
   readonly acked: SentPacket[] = [];
   readonly lost: SentPacket[] = [];
@@ -122,6 +122,21 @@ export class LossDetection {
       if (packet.timeSent - runStart > duration) return true;
     }
     return false;
+  }
+
+  /** The path is another one: nothing is known of it, and `lost` has all that was in flight. */
+  startOver(initialRttMs: Millis): void {
+    this.rtt = new RttEstimator(initialRttMs);
+    this.reordering = new Reordering();
+    this.ptoCount = 0;
+    this.persistentCongestion = false;
+    this.#lossTime = NEVER;
+    this.lost.length = 0;
+    for (let number = this.sent.base; number < this.sent.nextPacketNumber; number += 1) {
+      const packet = this.sent.get(number);
+      if (packet !== undefined) this.lost.push(packet);
+    }
+    for (const packet of this.lost) this.#settle(packet);
   }
 
   /** The probe timeout with its backoff. */

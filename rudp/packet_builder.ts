@@ -11,9 +11,10 @@ import {
   RESET_BYTES,
   writeDataHeader,
 } from './packet_codec.ts';
+import type { PathPacket } from './path_validation.ts';
 import type { SentPacket } from './sent_packets.ts';
 import { packetBytesOf, piecesOf } from './split_packets.ts';
-import { varintBytes, writeVarint } from './varint.ts';
+import { varintBytes, writeUint53, writeVarint } from './varint.ts';
 
 /** Whoever does not know the connection answers only what is longer than a reset. */
 const LEAST_ASKING_BYTES = RESET_BYTES + 1;
@@ -204,6 +205,23 @@ const buildMtuProbe = (parts: ConnectionParts, buffer: Uint8Array, now: Millis):
   parts.cutBytes = 0;
   noteSent(parts, packet, end, now);
   return end;
+};
+
+/** A packet with one frame that no acknowledgement is asked for: the answer is a frame, too. */
+export const buildPathPacket = (
+  parts: ConnectionParts,
+  buffer: Uint8Array,
+  { kind, token }: PathPacket,
+  now: Millis,
+): number => {
+  const packetNumber = parts.loss.sent.nextPacketNumber;
+  const header = writeDataHeader(buffer, parts.remoteId, packetNumber);
+  buffer[header] = kind === 'challenge' ? FRAME.pathChallenge : FRAME.pathResponse;
+  const end = writeUint53(buffer, header + 1, token);
+  const sizeBytes = sealPacket(parts, buffer, header, end, packetNumber, now);
+  noteSent(parts, undefined, sizeBytes, now);
+  parts.cutBytes = 0;
+  return sizeBytes;
 };
 
 /** Builds and seals a packet that holds nothing but a CLOSE frame. */

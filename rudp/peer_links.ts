@@ -56,7 +56,7 @@ interface Link {
   key: PeerKey;
   readonly name: string;
   readonly incarnation: number;
-  readonly address: string;
+  address: string;
   readonly initiator: boolean;
 }
 
@@ -226,6 +226,11 @@ export class PeerLinks {
         if (link === undefined) break;
         const { channel, message } = event;
         this.#events.push({ type: 'message', peer: link.key, channel, message });
+        break;
+      }
+      case 'moved': {
+        const link = this.#byConnection.get(event.connection);
+        if (link !== undefined) link.address = event.address;
         break;
       }
       case 'drain':

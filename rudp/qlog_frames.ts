@@ -27,6 +27,7 @@ export type QlogFrame =
       readonly acked_ranges: readonly AckedRange[];
     }
   | { readonly frame_type: 'max_data'; readonly maximum: number }
+  | { readonly frame_type: 'path_challenge' | 'path_response'; readonly data: string }
   | {
       readonly frame_type: 'connection_close';
       readonly error_space: 'transport' | 'application';
@@ -97,6 +98,12 @@ const describeFrame = (type: number): QlogFrame | undefined => {
     }
     case FRAME.close:
       return describeClose();
+    case FRAME.pathChallenge:
+    case FRAME.pathResponse: {
+      const data = reader.uint53().toString(16).padStart(16, '0');
+      const frame_type = type === FRAME.pathChallenge ? 'path_challenge' : 'path_response';
+      return reader.failed() ? undefined : { frame_type, data };
+    }
     default:
       return isMessageFrame(type) ? describeMessage(type) : undefined;
   }

@@ -47,7 +47,7 @@ export class Redundancy {
   copiesUsed = 0;
   readonly #share: number;
   /** How much the path loses. */
-  readonly loss: LossMeasure;
+  loss: LossMeasure;
   readonly #waiting = new Fifo<Copy>();
   #tokens = Number.POSITIVE_INFINITY;
   #filledAt: Millis = 0;

@@ -59,7 +59,7 @@ const FLUSH_POLL_MS = 2;
 
 export class RudpConnection implements AsyncIterable<RudpMessage> {
   readonly handle: ConnectionHandle;
-  readonly address: string;
+  #address: string;
   readonly peer: Peer;
   readonly #driver: Driver;
   readonly #inbox = new Fifo<RudpMessage>();
@@ -74,10 +74,20 @@ export class RudpConnection implements AsyncIterable<RudpMessage> {
   constructor(driver: Driver, event: Extract<EndpointEvent, { type: 'connected' }>) {
     this.#driver = driver;
     this.handle = event.connection;
-    this.address = event.address;
+    this.#address = event.address;
     this.peer = event.peer;
     this.#sender = new MessageSender(driver, event.connection);
     this.#requests = new Requests(event.initiator);
+  }
+
+  /** Where the peer is, "10.0.0.1:4000"; changes if the peer moves. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The endpoint says that the peer has moved. */
+  moveTo(address: string): void {
+    this.#address = address;
   }
 
   /** Why the connection ended; undefined while it lasts. */

@@ -168,6 +168,9 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
       case 'message':
         this.#connections.get(event.connection)?.deliver(event);
         break;
+      case 'moved':
+        this.#connections.get(event.connection)?.moveTo(event.address);
+        break;
       case 'drain':
         this.#connections.get(event.connection)?.drain();
         break;

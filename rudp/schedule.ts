@@ -42,9 +42,9 @@ export class Schedule {
     return undefined;
   }
 
-  #datagramOf({ address, cutBytes }: Connection, packet: Uint8Array): Transmit {
-    const bytes = cutBytes === 0 ? packet : this.#flight.load(packet, cutBytes, address);
-    return { to: address, bytes };
+  #datagramOf({ destination, cutBytes }: Connection, packet: Uint8Array): Transmit {
+    const bytes = cutBytes === 0 ? packet : this.#flight.load(packet, cutBytes, destination);
+    return { to: destination, bytes };
   }
 
   /** `connection` has something to do at its next timeout. */

@@ -56,6 +56,8 @@ local FRAME_NAMES = {
   [11] = 'unordered fragment',
   [12] = 'abandoned',
   [14] = 'unordered abandoned',
+  [26] = 'path_challenge',
+  [27] = 'path_response',
 }
 
 local CLOSE_NAMES = {
@@ -213,6 +215,16 @@ frames[3] = function(tree, tvb, at, limit)
   if value == nil then return nil end
   return after, string.format('max_data %.0f', value)
 end
+
+local function path_frame(name)
+  return function(_, _, at, limit)
+    if at + 8 > limit then return nil end
+    return at + 8, name
+  end
+end
+
+frames[26] = path_frame('path_challenge')
+frames[27] = path_frame('path_response')
 
 frames[4] = function(tree, tvb, at, limit)
   local code, length, begin

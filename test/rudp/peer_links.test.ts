@@ -9,7 +9,8 @@ import { underSeeds } from './simulated_pair.ts';
 
 interface Node {
   readonly name: string;
-  readonly address: string;
+  /** A test may move the node. */
+  address: string;
   links: PeerLinks;
   events: PeerEvent[];
   alive: boolean;
@@ -142,6 +143,26 @@ describe('peer links', () => {
     expect(short(n1)).to.eql(['up n2/1']);
     expect(short(n2)).to.eql(['up n1/1']);
     expect(n2.events[0]).to.include({ address: n1.address });
+  });
+
+  it('stay under their name when the peer moves, and are cut when it is set to be elsewhere', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    cluster.runFor(1_000);
+    const set = n2.address;
+    n2.address = '10.0.7.7:7';
+    n2.links.send('n1', 0, text('hello from elsewhere'), cluster.now);
+    cluster.runFor(1_000);
+    n1.links.send('n2', 0, text('hello there'), cluster.now);
+    cluster.runFor(1_000);
+    // What was set already, and where the peer is: neither is news.
+    n1.links.setPeer('n2', set, 'lower-name');
+    n1.links.setPeer('n2', n2.address, 'lower-name');
+    cluster.runFor(1_000);
+    expect(short(n1)).to.eql(['up n2/1', 'n2: hello from elsewhere']);
+    expect(short(n2)).to.eql(['up n1/1', 'n1: hello there']);
+    n1.links.setPeer('n2', set, 'lower-name');
+    cluster.runFor(10);
+    expect(short(n1).at(-1)).to.equal('down n2/1');
   });
 
   it('end with one link when both sides dial at once', () => {

@@ -12,7 +12,8 @@ export const SERVER = '10.0.0.2:2000';
 
 /** One endpoint with all it has told its user. */
 export class SimulatedNode {
-  readonly address: string;
+  /** A test may move the node. */
+  address: string;
   endpoint: Endpoint;
   readonly events: EndpointEvent[] = [];
   /** While false, events stay in the endpoint, as with an application that is busy. */

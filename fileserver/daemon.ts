@@ -101,6 +101,9 @@ class Daemon implements FileServer {
         onError: (error) => {
           this.#end(error);
         },
+        onSmallBuffers: (advice) => {
+          this.#config.log.warn(advice);
+        },
         qlogDir: this.#config.qlogDir,
         onQlogError: (error) => {
           this.#config.log.warn(error.message);

@@ -17,6 +17,8 @@ export interface LinkSocketOptions {
   readonly port: number;
   readonly onEvent: (event: PeerEvent) => void;
   readonly onError: (error: Error) => void;
+  /** As of `SocketOptions`. */
+  readonly onSmallBuffers?: (advice: string) => void;
   /** A folder for a qlog file of every connection; none are written without it. */
   readonly qlogDir?: string | undefined;
   /** The qlog files have ended because of an error; told once. */
@@ -34,7 +36,7 @@ export class LinkSocket {
   /** @throws RudpError 'invalid' for wrong keys; what binding the socket throws, EADDRINUSE for one. */
   static async bind(options: LinkSocketOptions): Promise<LinkSocket> {
     const { name, incarnation, security, host, port, onEvent, onError, interceptor } = options;
-    const { qlogDir } = options;
+    const { qlogDir, onSmallBuffers } = options;
     const qlog =
       qlogDir === undefined ? undefined : new QlogFiles(qlogDir, { onError: options.onQlogError });
     const endpoint = new Endpoint({
@@ -48,7 +50,14 @@ export class LinkSocket {
     const links = new PeerLinks(endpoint, name);
     return new LinkSocket(
       links,
-      await SocketEndpoint.bind(links, { host, port, onEvent, onError, interceptor }),
+      await SocketEndpoint.bind(links, {
+        host,
+        port,
+        onEvent,
+        onError,
+        onSmallBuffers,
+        interceptor,
+      }),
       qlog,
     );
   }

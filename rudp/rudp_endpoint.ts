@@ -29,6 +29,8 @@ export interface BindOptions extends Omit<
   readonly insecure?: boolean;
   /** Somebody without one of our keys has tried to connect, or answered us; once a second at most. */
   readonly onStranger?: (address: string, reason: string) => void;
+  /** The kernel has granted smaller socket buffers than were asked for; told once, with what to do. */
+  readonly onSmallBuffers?: (advice: string) => void;
   /** A folder for a qlog file of every connection; made if there is none. Default: none are written. */
   readonly qlogDir?: string;
   /** The qlog files have ended because of an error, told once. Default: a warning of the process. */
@@ -81,7 +83,18 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
 
   /** @throws RudpError 'invalid', or what binding the socket throws. */
   static async bind(options: BindOptions): Promise<RudpEndpoint> {
-    const { host, port, key, keys, insecure, onStranger, qlogDir, onQlogError, ...rest } = options;
+    const {
+      host,
+      port,
+      key,
+      keys,
+      insecure,
+      onStranger,
+      onSmallBuffers,
+      qlogDir,
+      onQlogError,
+      ...rest
+    } = options;
     const qlog =
       qlogDir === undefined ? undefined : new QlogFiles(qlogDir, { onError: onQlogError });
     const self = new RudpEndpoint(
@@ -101,6 +114,7 @@ export class RudpEndpoint implements AsyncIterable<RudpConnection>, Driver {
     self.#socket = await SocketEndpoint.bind(self.endpoint, {
       ...(host === undefined ? {} : { host }),
       ...(port === undefined ? {} : { port }),
+      onSmallBuffers,
       onEvent: (event) => {
         self.#handle(event);
       },

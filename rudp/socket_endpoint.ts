@@ -4,6 +4,7 @@ import type { Socket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
 import { RudpError } from './errors.ts';
+import { adviceOn, raiseBuffers } from './socket_buffers.ts';
 import type { Transmit } from './endpoint_event.ts';
 import type { Millis } from './millis.ts';
 
@@ -33,6 +34,8 @@ export interface SocketSide {
 }
 
 export interface SocketOptions<Event> {
+  /** The kernel has granted smaller buffers than were asked for; told once, with what to do. */
+  readonly onSmallBuffers?: ((advice: string) => void) | undefined;
   /** An IPv4 address; default 127.0.0.1. */
   readonly host?: string;
   /** Default 0: any free port. */
@@ -44,8 +47,6 @@ export interface SocketOptions<Event> {
   readonly interceptor?: Interceptor | undefined;
 }
 
-/** The kernel bounds it by net.core.rmem_max; a full buffer drops datagrams silently. */
-const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Datagrams sent before the socket is read again. */
 const SENDS_PER_TURN = 64;
 /** Parsed addresses that are kept; beyond them the memory starts anew. */
@@ -89,12 +90,12 @@ export class SocketEndpoint<Event> {
   ): Promise<SocketEndpoint<Event>> {
     const promised = DgramAsPromised.createSocket({
       type: 'udp4',
-      recvBufferSize: SOCKET_BUFFER_BYTES,
-      sendBufferSize: SOCKET_BUFFER_BYTES,
       lookup: noLookup,
     });
     const { host = '127.0.0.1', port = 0 } = options;
     await promised.bind({ address: host, port });
+    const advice = adviceOn(raiseBuffers(promised.socket));
+    if (advice !== undefined) options.onSmallBuffers?.(advice);
     return new SocketEndpoint(core, promised, options);
   }
 

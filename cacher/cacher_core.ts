@@ -261,6 +261,9 @@ const order = (cacher: Cacher, message: Message): boolean => {
     case 'clean':
       fileMessage(cacher, message, orders.clean);
       return true;
+    case 'fetch':
+      fileMessage(cacher, message, orders.giveCopy);
+      return true;
     case 'expect':
       fileMessage(cacher, message, orders.expect);
       return true;

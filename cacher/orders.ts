@@ -108,6 +108,15 @@ const readOnce = (cacher: Cacher, cached: CachedFile, message: Message<'readOnce
   sendToServer(cacher, { type: 'readOnceDone', order, file, version: cached.version, bytes });
 };
 
+/** The server's disk has damaged blocks of the file: a clean copy makes them good. */
+export const giveCopy = (cacher: Cacher, cached: CachedFile, message: Message<'fetch'>): void => {
+  const { order, file } = message;
+  const held = cached.copy === 'shared';
+  const { version } = cached;
+  const bytes = held ? cached.bytes : new Uint8Array(0);
+  sendToServer(cacher, { type: 'fetched', order, file, held, version, bytes });
+};
+
 /** A repeated order, overtaken by the copy that a peer has sent since: it is answered, no more. */
 const isOutdated = ({ copy, installed }: CachedFile, order: Order): boolean =>
   copy === 'shared' && installed !== undefined && compareOrders(order, installed) < 0;

@@ -168,6 +168,14 @@ export const OPTIONS = {
     env: 'COOPFS_LOST_AFTER',
     fallback: value.formatDuration(DEFAULT_LOST_AFTER_MS),
   },
+  scrubInterval: {
+    flags: '--scrub-interval <duration>',
+    about: 'in how long the server reads and checks its whole disk once, in the background',
+    value: value.duration,
+    right: 'a number with its unit, such as 60m or 30s',
+    env: 'COOPFS_SCRUB_INTERVAL',
+    fallback: '60m',
+  },
   serverWait: {
     flags: '--server-wait <duration>',
     about: 'how long a call waits for the cluster before it fails with ETIMEDOUT',

@@ -22,6 +22,7 @@ const NAMES = [
   'margin',
   'qlog',
   'lostAfter',
+  'scrubInterval',
   'netem',
   'logLevel',
 ] as const;
@@ -56,6 +57,7 @@ export const serverCommand = (): Command => {
         leaseMs: options.lease,
         marginMs: options.margin,
         lostAfterMs: options.lostAfter,
+        scrubMs: options.scrubInterval,
         cachePages: options.serverPages,
         security,
         qlogDir: options.qlog,

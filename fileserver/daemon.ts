@@ -25,6 +25,8 @@ export interface FileServerConfig {
   readonly leaseMs: number;
   readonly marginMs: number;
   readonly lostAfterMs: number;
+  /** In how long the scrub reads and checks the whole disk once. */
+  readonly scrubMs: number;
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
   readonly security: Security;
@@ -258,7 +260,8 @@ class Daemon implements FileServer {
   #serve(): void {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const { openPolicy, heartbeatMs, leaseMs, marginMs, lostAfterMs, cachePages } = this.#config;
+    const { openPolicy, heartbeatMs, leaseMs, marginMs, lostAfterMs, scrubMs, cachePages } =
+      this.#config;
     const { geometry, clusterEpoch } = opened;
     const options = {
       geometry,
@@ -268,6 +271,7 @@ class Daemon implements FileServer {
       leaseMs,
       marginMs,
       lostAfterMs,
+      scrubMs,
     };
     this.#server = core.newServer(options, cachePages, (file) => this.#disk.meta(file));
     core.startQuiet(this.#server, opened.longestLeaseMs, performance.now());

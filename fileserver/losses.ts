@@ -1,6 +1,6 @@
 /** Members that are lost: who is, and what becomes of the transactions and files they had a part in. */
 
-import type { NodeId } from '../protocol/ids.ts';
+import { FIRST_VERSION, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import { lostAtMs } from './leases.ts';
@@ -90,6 +90,10 @@ const answerOf = ({ answer, resend }: Awaited): Message | undefined => {
       return { type: 'expected', order, file, accepted: false };
     case 'lostNoted':
       return { type: 'lostNoted', order, file };
+    case 'fetched': {
+      const nothing = { held: false, version: FIRST_VERSION, bytes: new Uint8Array(0) };
+      return { type: 'fetched', order, file, ...nothing };
+    }
     case 'received':
       return { type: 'forwardFailed', order, file };
     default:

@@ -19,6 +19,7 @@ import {
 import {
   isWriting,
   newRecover,
+  newVerify,
   restarted,
   sameRequester,
   type Awaited,
@@ -251,13 +252,30 @@ const lacksContents = (server: Server, { resend: order }: Awaited, message: Mess
 /** The bytes of a file, or the reason why they cannot be read, for the transaction behind `token`. */
 export const fileRead = (server: Server, token: number, bytes: Uint8Array | string): void => {
   const transaction = diskDone(server, token);
+  const entry = entryOf(server, transaction.file);
   if (typeof bytes === 'string') {
+    if (mayRetry(transaction) && isWaitedFor(server, transaction) && !entry.preempting) {
+      repairFirst(server, entry, transaction);
+      return;
+    }
     transaction.failure = bytes;
-  } else {
+  } else if (transaction.kind !== 'verify') {
     server.memory.put(transaction.file, bytes);
     transaction.contents = contentsOf(server, transaction.file, bytes, 'disk');
   }
-  settle(server, entryOf(server, transaction.file), transaction);
+  settle(server, entry, transaction);
+};
+
+/** Those that wait for the disk alone, while others may hold copies. */
+const mayRetry = ({ kind, retried }: Transaction): boolean =>
+  !retried && (kind === 'readThrough' || kind === 'writeThrough');
+
+/** The file's blocks are damaged: it begins again after somebody's copy has made them good, if there is one. */
+const repairFirst = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
+  transaction.retried = true;
+  abort(server, entry, transaction, true);
+  entry.queue.unshift(newVerify(entry.file));
+  runQueue(server, entry);
 };
 
 /** What the transaction behind `token` journaled is synced. */

@@ -28,12 +28,14 @@ import {
   entryOf,
   fileExists,
   log,
+  newCounters,
   sendTo,
   type MemberRecord,
   type Server,
   type ServerCommand,
   type ServerOptions,
 } from './server_state.ts';
+import { scrub } from './scrub.ts';
 import { statusOf, whereIs } from './status.ts';
 import { isWriting, newTransaction, type Requester } from './transaction.ts';
 import { newGetModified } from './transactions/get_modified.ts';
@@ -69,20 +71,9 @@ export const newServer = (
   tokens: new Map(),
   memory: new FileMemory(cachePages, options.geometry.blocksPerFile),
   openWriters: new OpenWriters(),
-  counters: {
-    getShared: 0,
-    getModified: 0,
-    suppliedByPeer: 0,
-    suppliedFromMemory: 0,
-    suppliedFromDisk: 0,
-    writeBacks: 0,
-    writesThrough: 0,
-    readsThrough: 0,
-    recirculations: 0,
-    backupsRefused: 0,
-    membersLost: 0,
-    recoveries: 0,
-  },
+  scrub: { nextFile: 0, dueMs: Infinity, passes: 0 },
+  damaged: new Set(),
+  counters: newCounters(),
   commands: [],
 });
 
@@ -334,6 +325,7 @@ export const handleTimeout = (server: Server, now: number): void => {
     }
   }
   if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
+  scrub(server);
   afterEvent(server);
 };
 
@@ -368,7 +360,8 @@ const endQuiet = (server: Server): void => {
 
 /** When `handleTimeout` is due, in the caller's clock. */
 export const nextTimeout = (server: Server): number => {
-  let due = Math.min(server.stopDeadlineMs, server.lastTickMs + server.options.heartbeatMs);
+  const tickMs = server.lastTickMs + server.options.heartbeatMs;
+  let due = Math.min(server.stopDeadlineMs, tickMs, server.scrub.dueMs);
   for (const member of server.members.values()) due = Math.min(due, lostAtMs(server, member));
   return due;
 };

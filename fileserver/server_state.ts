@@ -75,7 +75,28 @@ export interface Counters {
   backupsRefused: number;
   membersLost: number;
   recoveries: number;
+  /** Files whose blocks the scrub, or a look after a failed read, has checked. */
+  filesVerified: number;
+  /** Files with damaged blocks that were made good. */
+  filesRepaired: number;
 }
+
+export const newCounters = (): Counters => ({
+  getShared: 0,
+  getModified: 0,
+  suppliedByPeer: 0,
+  suppliedFromMemory: 0,
+  suppliedFromDisk: 0,
+  writeBacks: 0,
+  writesThrough: 0,
+  readsThrough: 0,
+  recirculations: 0,
+  backupsRefused: 0,
+  membersLost: 0,
+  recoveries: 0,
+  filesVerified: 0,
+  filesRepaired: 0,
+});
 
 export interface ServerOptions {
   readonly geometry: Geometry;
@@ -87,6 +108,8 @@ export interface ServerOptions {
   readonly marginMs: number;
   /** How long holders of an unavailable file may be away before what they held counts as lost. */
   readonly lostAfterMs: number;
+  /** In how long the scrub reads and checks the whole disk once. */
+  readonly scrubMs: number;
 }
 
 /** A node that registers while its old self may still have a lease. */
@@ -128,6 +151,10 @@ export interface Server {
   tokens: Map<number, number>;
   memory: FileMemory;
   openWriters: OpenWriters;
+  /** The next file that the scrub looks at, when, and how often it has been through all. */
+  scrub: { nextFile: number; dueMs: number; passes: number };
+  /** Files with damaged blocks on the disk that nobody could make good. */
+  damaged: Set<FileNumber>;
   counters: Counters;
   commands: ServerCommand[];
 }
@@ -215,13 +242,15 @@ export const outcomesOf = (server: Server, file: FileNumber): readonly Outcome[]
 export const load = (server: Server, transaction: Transaction): void => {
   const { file } = transaction;
   const bytes = server.memory.get(file);
-  if (bytes === undefined) {
-    transaction.diskOperations++;
-    server.tokens.set(server.nextToken, transaction.sequence);
-    server.commands.push({ do: 'readFile', token: server.nextToken++, file });
-    return;
-  }
-  transaction.contents = contentsOf(server, file, bytes, 'server');
+  if (bytes === undefined) readFromDisk(server, transaction);
+  else transaction.contents = contentsOf(server, file, bytes, 'server');
+};
+
+/** Has the file read from the disk and its checksums compared, whatever the memory holds. */
+export const readFromDisk = (server: Server, transaction: Transaction): void => {
+  transaction.diskOperations++;
+  server.tokens.set(server.nextToken, transaction.sequence);
+  server.commands.push({ do: 'readFile', token: server.nextToken++, file: transaction.file });
 };
 
 export const contentsOf = (

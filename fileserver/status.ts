@@ -46,6 +46,8 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     lastReprotectionMs: server.lastReprotectionMs,
     lostFiles: [...server.losses].map(([file, loss]) => ({ file, ...loss })),
     degraded: server.members.size < 2,
+    damagedFiles: [...server.damaged],
+    scrub: { nextFile: server.scrub.nextFile, passes: server.scrub.passes },
     filesInMemory: server.memory.size,
     runningTransactions: server.running.size,
     directClients: server.clients.size,

@@ -46,6 +46,8 @@ interface Common {
   contents: Contents | undefined;
   /** Set when the disk could not read the file: what to tell the requester. */
   failure: string | undefined;
+  /** The disk failed it before: it has been begun again, after an attempt at a repair. */
+  retried: boolean;
   /** When its orders were last sent, for the resend timer. */
   sentAtMs: number;
 }
@@ -99,9 +101,17 @@ export interface WriteThrough extends Common {
   readonly client: ClientId;
   readonly operation: number;
   readonly keep: boolean;
-  phase: 'quiesce' | 'commit' | 'release' | 'confirm';
+  phase: 'load' | 'quiesce' | 'commit' | 'release' | 'confirm';
   release: NodeId[];
   count: number;
+}
+
+/** The server looks at a file's blocks on the disk, and makes damaged ones good from a clean copy. */
+export interface Verify extends Common {
+  readonly kind: 'verify';
+  phase: 'read' | 'ask' | 'commit';
+  /** The sharers that were asked for their copy. */
+  readonly asked: Set<NodeId>;
 }
 
 /** What a node said that it holds when a party was lost. */
@@ -133,13 +143,14 @@ export interface Recover extends Common {
 }
 
 export type Transaction =
-  GetShared | GetModified | WriteBack | Recirculate | ReadThrough | WriteThrough | Recover;
+  GetShared | GetModified | WriteBack | Recirculate | ReadThrough | WriteThrough | Verify | Recover;
 
 /** Reading transactions of one file run together; a writing one runs alone (rule 13). */
 export const isWriting = (transaction: Transaction): boolean =>
   transaction.kind === 'getModified' ||
   transaction.kind === 'writeBack' ||
   transaction.kind === 'writeThrough' ||
+  transaction.kind === 'verify' ||
   transaction.kind === 'recover';
 
 export const sameRequester = (a: Requester, b: Requester): boolean =>
@@ -161,13 +172,14 @@ export const newTransaction = (
   diskOperations: 0,
   contents: undefined,
   failure: undefined,
+  retried: false,
   sentAtMs: 0,
 });
 
 /** The same request, from its beginning. */
 export const restarted = (transaction: Transaction): Transaction => {
   const { file, requester, request } = transaction;
-  const base = newTransaction(file, requester, request);
+  const base = { ...newTransaction(file, requester, request), retried: transaction.retried };
   switch (transaction.kind) {
     case 'getShared':
       return { ...transaction, ...base, phase: 'fetch' };
@@ -181,10 +193,19 @@ export const restarted = (transaction: Transaction): Transaction => {
       return { ...transaction, ...base };
     case 'writeThrough':
       return { ...transaction, ...base, phase: 'quiesce', release: [] };
+    case 'verify':
+      return newVerify(file);
     case 'recover':
       return newRecover(file, transaction.asked);
   }
 };
+
+export const newVerify = (file: FileNumber): Verify => ({
+  ...newTransaction(file, { kind: 'server' }, 0),
+  kind: 'verify',
+  phase: 'read',
+  asked: new Set(),
+});
 
 export const newRecover = (file: FileNumber, asked: readonly NodeId[]): Recover => ({
   ...newTransaction(file, { kind: 'server' }, 0),

@@ -166,6 +166,8 @@ export const MESSAGES = {
   expected: { order, file, accepted: is.flag },
   readOnce: { order, file, offset: is.uint32, length: is.uint32 },
   readOnceDone: { order, file, version: is.version, bytes: is.bytes },
+  fetch: { order, file },
+  fetched: { order, file, held: is.flag, version: is.version, bytes: is.bytes },
   recover: { order, file, term: is.uint32 },
   recovered: {
     order,

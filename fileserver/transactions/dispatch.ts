@@ -16,6 +16,7 @@ import {
   startWriteThrough,
   writeThroughAnswered,
 } from './through.ts';
+import { advanceVerify, startVerify, verifyAnswered } from './verify.ts';
 import { advanceRecover, recoverAnswered, startRecover } from './recover.ts';
 import { advanceWriteBack, startWriteBack, writeBackAnswered } from './write_back.ts';
 
@@ -39,6 +40,9 @@ export const begin = (server: Server, entry: DirectoryEntry, transaction: Transa
       break;
     case 'writeThrough':
       startWriteThrough(server, entry, transaction);
+      break;
+    case 'verify':
+      startVerify(server, entry, transaction);
       break;
     case 'recover':
       startRecover(server, entry, transaction);
@@ -75,6 +79,9 @@ export const take = (
     case 'writeThrough':
       writeThroughAnswered(server, entry, transaction, from, message);
       break;
+    case 'verify':
+      verifyAnswered(server, entry, transaction, from, message);
+      break;
     case 'recover':
       recoverAnswered(server, entry, transaction, from, message);
       break;
@@ -102,6 +109,8 @@ export const advance = (
       return advanceReadThrough(server, entry, transaction);
     case 'writeThrough':
       return advanceWriteThrough(server, entry, transaction);
+    case 'verify':
+      return advanceVerify(server, entry, transaction);
     case 'recover':
       return advanceRecover(server, entry, transaction);
   }

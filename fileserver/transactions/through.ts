@@ -80,25 +80,39 @@ export const startWriteThrough = (
   entry: DirectoryEntry,
   transaction: WriteThrough,
 ): void => {
-  const { file } = transaction;
-  const orderNumber = orderOf(server, transaction);
   server.counters.writesThrough++;
-  for (const node of entry.sharers) {
-    order(
-      server,
-      transaction,
-      node,
-      { type: 'invalidate', order: orderNumber, file },
-      'invalidated',
-    );
-  }
   const { owner, backup } = entry;
   if (owner === undefined || backup === undefined) {
+    // The disk comes first: were it damaged, a sharer's copy could make it good.
+    transaction.phase = 'load';
     load(server, transaction);
     return;
   }
+  invalidateSharers(server, entry, transaction);
   transaction.release = [owner, backup];
   freeze(server, entry, transaction, owner);
+};
+
+const invalidateSharers = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: WriteThrough,
+): void => {
+  const { file } = transaction;
+  const message = { type: 'invalidate', order: orderOf(server, transaction), file } as const;
+  for (const node of entry.sharers) order(server, transaction, node, message, 'invalidated');
+};
+
+/** The disk has supplied the contents, or the write fails and the sharers keep their copies. */
+const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
+  const { file, contents, failure, requester, request } = transaction;
+  if (contents === undefined) {
+    failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
+    return true;
+  }
+  transaction.phase = 'quiesce';
+  invalidateSharers(server, entry, transaction);
+  return false;
 };
 
 /** Stops a holder; the owner reports the contents. The backup comes second: see get_modified.ts. */
@@ -137,15 +151,9 @@ export const writeThroughAnswered = (
 };
 
 /** All copies are quiet and the newest contents are here: change them and sync. */
-const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
-  const { file, contents, failure, requester, request, offset, client, operation } = transaction;
-  if (contents === undefined) {
-    failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
-    const hadSharers = entry.sharers.size > 0;
-    entry.sharers.clear();
-    if (hadSharers) transition(entry, 'last-copy-dropped');
-    return true;
-  }
+const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
+  const { file, contents, offset, client, operation } = transaction;
+  assert(contents !== undefined, `file ${file}: written without its contents`);
   transaction.phase = 'commit';
   const known = contents.outcomes.find(
     (each) => each.client === client && each.operation === operation,
@@ -161,7 +169,6 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   transaction.count = count;
   const version = { term: entry.term + 1, counter: contents.version.counter + 1 };
   commitContents(server, transaction, version, bytes, outcomes);
-  return false;
 };
 
 /** The disk has the new contents: nobody else does, and the holders are told to let go. */
@@ -213,8 +220,11 @@ export const advanceWriteThrough = (
   transaction: WriteThrough,
 ): boolean => {
   switch (transaction.phase) {
+    case 'load':
+      return loaded(server, entry, transaction);
     case 'quiesce':
-      return apply(server, entry, transaction);
+      apply(server, entry, transaction);
+      return false;
     case 'commit':
       release(server, entry, transaction);
       return false;

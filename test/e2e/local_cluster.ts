@@ -16,6 +16,8 @@ export const HOST = '127.0.0.1';
 export const KEY = new Uint8Array(32).fill(0x63);
 /** Long enough for a machine that is busy with other tests, short enough to wait for after a restart. */
 export const LEASES = { leaseMs: 1000, marginMs: 250, lostAfterMs: 60_000 } as const;
+/** So long that nothing is scrubbed, but where a test wishes it. */
+export const NO_SCRUB_MS = 86_400_000;
 export const SERVER_WAIT_MS = 10_000;
 
 interface Wish {
@@ -24,6 +26,8 @@ interface Wish {
   readonly pages?: number;
   readonly geometry?: Partial<Geometry>;
   readonly openPolicy?: OpenPolicy;
+  /** In how long the disk is checked once; else never in the time of a test. */
+  readonly scrubMs?: number;
 }
 
 interface LogLine {
@@ -70,6 +74,7 @@ export class LocalCluster {
       openPolicy: this.#wish.openPolicy ?? 'share',
       heartbeatMs: 100,
       ...LEASES,
+      scrubMs: this.#wish.scrubMs ?? NO_SCRUB_MS,
       cachePages: 128,
       security: { keys: [KEY] },
       log: this.log('server'),

@@ -34,15 +34,18 @@ export class ServerRun {
   /** What was journaled, in order. */
   readonly records: CommitRecord[] = [];
   #kept: ServerCommand[] = [];
+  /** Why the disk cannot read a file now, if it cannot. */
+  damage: string | undefined;
   readonly #heartbeats = new Map<string, number>();
   now = 0;
 
-  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS) {
+  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS, scrubMs = LONG_MS) {
     const times = {
       heartbeatMs: HEARTBEAT_MS,
       leaseMs,
       marginMs: leaseMs / 4,
       lostAfterMs: LONG_MS,
+      scrubMs,
     };
     this.server = newServer({ geometry: GEOMETRY, epoch: 1, openPolicy, ...times }, 0, (file) =>
       this.meta(file),
@@ -65,7 +68,7 @@ export class ServerRun {
   #disk(): void {
     for (let next = pollCommand(this.server); next; next = pollCommand(this.server)) {
       if (next.do === 'readFile') {
-        handleFileRead(this.server, next.token, CONTENTS.slice(), this.now);
+        handleFileRead(this.server, next.token, this.damage ?? CONTENTS.slice(), this.now);
       } else if (next.do === 'commit') {
         this.records.push(...next.records);
         for (const record of next.records) this.#apply(record);
@@ -80,6 +83,7 @@ export class ServerRun {
     if (record.kind === 'mark') {
       this.metas.set(record.file, { ...this.meta(record.file), mark: record.mark });
     } else if (record.kind === 'contents') {
+      this.damage = undefined;
       const { file, version, outcomes } = record;
       const losses = this.meta(file).losses + (record.afterLoss === true ? 1 : 0);
       this.metas.set(file, { version, mark: undefined, outcomes, losses });

@@ -84,7 +84,9 @@ export class Cluster {
 
   #newServer(epoch: number): Server {
     const { policy, serverPages, leaseMs, lostAfterMs } = this.#settings;
-    const times = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4, lostAfterMs };
+    const leases = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4, lostAfterMs };
+    // No story is long enough for the scrub.
+    const times = { ...leases, scrubMs: 1e9 };
     const options = { geometry: GEOMETRY, epoch, openPolicy: policy, ...times };
     return serverCore.newServer(options, serverPages, this.disk.meta);
   }

@@ -98,9 +98,13 @@ const checkPages = (cacher: Cacher): void => {
   }
 };
 
+/** The scrub never rests; a look of it takes as long as a read of the simulated disk, and a heartbeat. */
+const SCRUB_READ_MS = 200;
+
 /** When nothing is under way, the directory and the cachers tell the same. */
 export const checkAtRest = (server: Server, cachers: readonly Cacher[]): void => {
-  for (const { kind, file, awaited, diskOperations } of server.running.values()) {
+  for (const { kind, file, awaited, diskOperations, sentAtMs } of server.running.values()) {
+    if (kind === 'verify' && server.now - sentAtMs <= SCRUB_READ_MS) continue;
     const answers = awaited.map(({ from, answer }) => `${answer} of ${from}`).join(', ');
     fail(`${kind} ${file} runs for ever: waits for ${answers}, ${diskOperations} disk operations`);
   }

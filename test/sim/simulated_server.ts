@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 100;
 const LEASE_MS = 400;
 const MARGIN_MS = 100;
 const LOST_AFTER_MS = 60_000;
+/** Every file several times a run. */
+const SCRUB_MS = 400;
 /** The token of the commit that records the new epoch; the core's own start at 1. */
 const EPOCH_TOKEN = 0;
 
@@ -174,6 +176,7 @@ export class SimulatedServer {
           leaseMs: LEASE_MS,
           marginMs: MARGIN_MS,
           lostAfterMs: LOST_AFTER_MS,
+          scrubMs: SCRUB_MS,
         };
         const { clusterEpoch, longestLeaseMs } = event;
         const record = {

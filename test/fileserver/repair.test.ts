@@ -1,0 +1,125 @@
+import { expect } from 'chai';
+import { FIRST_VERSION, type FileNumber } from '../../protocol/ids.ts';
+import type { Message } from '../../protocol/messages.ts';
+import { statusOf } from '../../fileserver/status.ts';
+import { codes, CONTENTS, FILE, GEOMETRY, HEARTBEAT_MS, LONG_MS, ServerRun } from './server_run.ts';
+
+const DAMAGE = `file ${FILE}: block 7 at offset 4711: its checksum is wrong`;
+
+/** A server whose disk has file 7 damaged, n1 with a clean copy of it, and a direct client with it open. */
+const start = (
+  leaseMs = LONG_MS,
+  scrubMs = LONG_MS,
+): { run: ServerRun; ask: (message: Message) => Message[] } => {
+  const run = new ServerRun('share', leaseMs, scrubMs);
+  run.register('n1', 'n2');
+  run.from('n1#1', { type: 'getShared', request: 1, file: FILE });
+  run.settle();
+  run.from('c1', { type: 'hello', protocol: 1 });
+  run.from('c1', { type: 'open', request: 1, file: FILE, mode: 1 });
+  run.take();
+  run.damage = DAMAGE;
+  const ask = (message: Message): Message[] => {
+    run.from('c1', message);
+    return run.sent('c1');
+  };
+  return { run, ask };
+};
+
+const write: Message = {
+  type: 'write',
+  request: 2,
+  file: FILE,
+  offset: 0,
+  bytes: new TextEncoder().encode('CON'),
+};
+
+const fetchOf = (run: ServerRun, link: string): Message<'fetch'> => {
+  const fetch = run.sent(link).find((each) => each.type === 'fetch');
+  if (fetch?.type !== 'fetch') throw new Error(`${link} is not asked for its copy`);
+  return fetch;
+};
+
+const fetched = (
+  { order }: Message<'fetch'>,
+  held: boolean,
+  version = FIRST_VERSION,
+): Message<'fetched'> => {
+  const bytes = held ? CONTENTS : new Uint8Array(0);
+  return { type: 'fetched', order, file: FILE, held, version, bytes };
+};
+
+const damagedFiles = (run: ServerRun): unknown =>
+  (JSON.parse(statusOf(run.server, 1).json) as { damagedFiles: unknown }).damagedFiles;
+
+describe('damaged blocks of a file', () => {
+  it('are made good from a sharer before a write goes on, which then recalls it', () => {
+    const { run } = start();
+    run.from('c1', write);
+    run.from('n1#1', fetched(fetchOf(run, 'n1#1'), true));
+    expect(run.records.at(-1)).to.deep.include({
+      kind: 'contents',
+      version: FIRST_VERSION,
+      bytes: CONTENTS,
+    });
+    const invalidate = run.sent('n1#1').find(({ type }) => type === 'invalidate');
+    if (invalidate?.type !== 'invalidate') throw new Error('n1 is not recalled');
+    run.from('n1#1', { type: 'invalidated', order: invalidate.order, file: FILE });
+    expect(codes(run.sent('c1'))).to.deep.equal(['writeDone']);
+    expect(new TextDecoder().decode((run.records.at(-1) as { bytes: Uint8Array }).bytes)).to.equal(
+      'CONtents',
+    );
+    expect(run.server.counters.filesRepaired).to.equal(1);
+    expect(damagedFiles(run)).to.deep.equal([]);
+  });
+
+  it('fail the request with EIO, that file only, if no sharer has the version of the disk', () => {
+    for (const answer of [
+      (fetch: Message<'fetch'>) => fetched(fetch, false),
+      (fetch: Message<'fetch'>) => fetched(fetch, true, { term: 9, counter: 9 }),
+      (fetch: Message<'fetch'>) => ({ ...fetched(fetch, true), bytes: CONTENTS.slice(1) }),
+    ]) {
+      const { run } = start();
+      run.from('c1', write);
+      run.from('n1#1', answer(fetchOf(run, 'n1#1')));
+      expect(codes(run.sent('c1'))).to.deep.equal(['EIO']);
+      expect(damagedFiles(run)).to.deep.equal([FILE]);
+      expect(run.server.entries.get(FILE)?.sharers.has('n1' as never), 'copies stay').to.equal(
+        true,
+      );
+      expect(run.server.counters.filesRepaired).to.equal(0);
+      run.damage = undefined;
+      run.from('c1', { type: 'open', request: 5, file: 3 as FileNumber, mode: 1 });
+      run.from('c1', { ...write, request: 6, file: 3 as FileNumber });
+      expect(codes(run.sent('c1'))).to.deep.equal(['opened', 'writeDone']);
+    }
+  });
+
+  it('do not hold a request up when the sharer that is asked is lost', () => {
+    const { run } = start(400);
+    run.from('c1', write);
+    fetchOf(run, 'n1#1');
+    run.pass(1000, 'n2');
+    expect(codes(run.sent('c1'))).to.deep.equal(['EIO']);
+  });
+
+  it('are found by the scrub, which goes through all files, and repaired', () => {
+    const { files } = GEOMETRY;
+    const { run } = start(LONG_MS, files * HEARTBEAT_MS);
+    const turn = (): void => {
+      run.pass(HEARTBEAT_MS, 'n1', 'n2');
+    };
+    run.damage = undefined;
+    turn();
+    for (let file = 0; file < FILE; file++) turn();
+    expect(run.server.counters.filesVerified).to.equal(FILE);
+    expect(run.warnings()).to.deep.equal([]);
+    run.damage = DAMAGE;
+    turn();
+    run.from('n1#1', fetched(fetchOf(run, 'n1#1'), true));
+    expect(run.warnings()).to.deep.equal([`${DAMAGE}; made good from a copy in memory`]);
+    for (let file = FILE + 1; file < files; file++) turn();
+    expect(run.server.scrub).to.deep.include({ nextFile: 0, passes: 1 });
+    expect(run.server.counters).to.include({ filesVerified: files, filesRepaired: 1 });
+  });
+});

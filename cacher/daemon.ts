@@ -9,7 +9,7 @@ import { DroppedSends } from '../protocol/dropped_sends.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import type { Member } from '../protocol/fields.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
-import { channelOf, type Message } from '../protocol/messages.ts';
+import { channelOf, priorityOf, type Message } from '../protocol/messages.ts';
 import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
@@ -226,7 +226,8 @@ class Daemon implements CacherDaemon {
 
   /** What a link does not take is asked for again, or sent again by a timer of the core. */
   #send(to: NodeId, message: Message): void {
-    const taken = this.#socket?.send(to, channelOf(message), encode(message)) ?? true;
+    const bytes = encode(message);
+    const taken = this.#socket?.send(to, channelOf(message), bytes, priorityOf(message)) ?? true;
     const line = taken ? undefined : this.#dropped.add(to, message.type, performance.now());
     if (line !== undefined) this.#config.log.warn(line);
   }

@@ -6,7 +6,7 @@ import { decode, encode } from '../protocol/codec.ts';
 import { DroppedSends } from '../protocol/dropped_sends.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { SERVER, type OpenPolicy } from '../protocol/ids.ts';
-import { channelOf, type Message } from '../protocol/messages.ts';
+import { channelOf, priorityOf, type Message } from '../protocol/messages.ts';
 import { filesInWords } from '../protocol/stopping.ts';
 import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
@@ -178,7 +178,8 @@ class Daemon implements FileServer {
 
   #send(to: string, message: Message): void {
     const socket = this.#socket;
-    if (socket === undefined || socket.send(to, channelOf(message), encode(message))) return;
+    if (socket === undefined) return;
+    if (socket.send(to, channelOf(message), encode(message), priorityOf(message))) return;
     const line = this.#dropped.add(to, message.type, performance.now());
     if (line !== undefined) this.#config.log.warn(line);
     // Members repeat what they wait for. A direct client would wait for ever: its calls must fail.

@@ -221,6 +221,10 @@ export const channelOfFile = (number: FileNumber): number => 1 + (number % FILE_
 export const channelOf = (message: Message): number =>
   'file' in message ? channelOfFile(message.file) : CONTROL_CHANNEL;
 
+/** Contents of files give way to everything else: leases, invalidations and answers wait for no transfer. */
+export const priorityOf = (message: Message): 'urgent' | 'normal' =>
+  'bytes' in message ? 'normal' : 'urgent';
+
 /** The transaction a message belongs to, if it is an order or the answer to one. */
 export const orderOf = (message: Message): Order | undefined =>
   'order' in message ? message.order : undefined;

@@ -5,6 +5,7 @@ import { interfaceDatagramBytes } from './interface_mtu.ts';
 import { PeerLinks, type DialPolicy, type PeerEvent, type PeerKey } from './peer_links.ts';
 import { QlogFiles } from './qlog_files.ts';
 import { createSecureRandom } from './rudp_endpoint.ts';
+import type { Priority } from './priorities.ts';
 import { createProtection, type Security } from './security.ts';
 import { SocketEndpoint, type Interceptor } from './socket_endpoint.ts';
 
@@ -82,8 +83,8 @@ export class LinkSocket {
   }
 
   /** False if the peer is not known, or its queue is full. */
-  send(peer: PeerKey, channel: number, message: Uint8Array): boolean {
-    const taken = this.links.send(peer, channel, message, this.#socket.now());
+  send(peer: PeerKey, channel: number, message: Uint8Array, priority?: Priority): boolean {
+    const taken = this.links.send(peer, channel, message, this.#socket.now(), priority);
     this.#socket.wake();
     return taken;
   }

@@ -13,37 +13,14 @@ import { CLOSE, RudpError, type CloseReason } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import { chargeOf } from './flow_control.ts';
 import type { Millis } from './millis.ts';
+import type { PeerEvent, PeerKey } from './peer_event.ts';
+import type { Priority } from './priorities.ts';
 import type { ConnectionStats } from './stats.ts';
 
 /** Who dials: we, the peer, or the one of the two with the lower name. */
 export type DialPolicy = 'always' | 'never' | 'lower-name';
 
-/** The bare name of a set peer, or `name#incarnation`. */
-export type PeerKey = string;
-
-/** After an `up` of a peer come its messages, then its `down`, then perhaps its next `up`. */
-export type PeerEvent =
-  | {
-      readonly type: 'up';
-      readonly peer: PeerKey;
-      readonly incarnation: number;
-      readonly address: string;
-    }
-  | {
-      readonly type: 'down';
-      readonly peer: PeerKey;
-      readonly reason: string;
-      readonly incarnation: number;
-    }
-  | {
-      readonly type: 'message';
-      readonly peer: PeerKey;
-      readonly channel: number;
-      /** Belongs to the receiver. */
-      readonly message: Uint8Array;
-    }
-  /** Somebody at `address` has none of our keys; told once a second at most. */
-  | { readonly type: 'stranger'; readonly address: string; readonly reason: string };
+export type { PeerEvent, PeerKey } from './peer_event.ts';
 
 const FIRST_REDIAL_MS: Millis = 50;
 const MAX_REDIAL_MS: Millis = 1000;
@@ -63,6 +40,7 @@ interface Link {
 interface Queued {
   readonly channel: number;
   readonly message: Uint8Array;
+  readonly priority: Priority;
 }
 
 interface SetPeer {
@@ -154,20 +132,27 @@ export class PeerLinks {
    * nobody has that key, or the queue or send buffer is full: the message is dropped.
    * @throws RudpError 'too-large' or 'invalid'.
    */
-  send(key: PeerKey, channel: number, message: Uint8Array, now: Millis): boolean {
+  send(
+    key: PeerKey,
+    channel: number,
+    message: Uint8Array,
+    now: Millis,
+    priority: Priority = 'normal',
+  ): boolean {
     const link = this.#links.get(key);
-    if (link !== undefined) return this.#sendOn(link, channel, message, now);
+    const item = { channel, message, priority };
+    if (link !== undefined) return this.#sendOn(link, item, now);
     const peer = this.#peers.get(key);
     const charge = chargeOf(message.length);
     if (peer === undefined || peer.queuedBytes + charge > this.#queueBytes) return false;
-    peer.queue.push({ channel, message });
+    peer.queue.push(item);
     peer.queuedBytes += charge;
     return true;
   }
 
-  #sendOn(link: Link, channel: number, message: Uint8Array, now: Millis): boolean {
+  #sendOn(link: Link, item: Queued, now: Millis): boolean {
     try {
-      this.#endpoint.send(link.connection, message, { channel }, now);
+      this.#endpoint.send(link.connection, item.message, item, now);
       return true;
     } catch (error) {
       const dropped =
@@ -299,9 +284,9 @@ export class PeerLinks {
   }
 
   /** A message that this life of the peer does not take is dropped, like one the buffer is too full for. */
-  #sendQueued(link: Link, { channel, message }: Queued): void {
+  #sendQueued(link: Link, item: Queued): void {
     try {
-      this.#sendOn(link, channel, message, this.#now);
+      this.#sendOn(link, item, this.#now);
     } catch (error) {
       if (!(error instanceof RudpError)) throw error;
     }

@@ -197,6 +197,18 @@ describe('peer links', () => {
     expect(n2.events.length).to.equal(3);
   });
 
+  it('send urgent messages first, those that waited for the link too', () => {
+    const { cluster, n1, n2 } = twoNodes();
+    for (const life of ['queued', 'up']) {
+      n1.links.send('n2', 1, text(`${life} contents`), cluster.now);
+      n1.links.send('n2', 2, text(`${life} lease`), cluster.now, 'urgent');
+      cluster.runFor(1_000);
+    }
+    const messages = short(n2).slice(1);
+    expect(messages.slice(0, 2)).to.eql(['n1: queued lease', 'n1: queued contents']);
+    expect(messages.slice(2)).to.eql(['n1: up lease', 'n1: up contents']);
+  });
+
   it('tell a programming error from a full queue', () => {
     const { cluster, n1 } = twoNodes();
     cluster.runFor(1_000);

@@ -47,9 +47,9 @@ class SimulatedLinks implements Links {
     this.#links = new PeerLinks(endpoint, name);
   }
 
-  readonly send = (to: string, channel: number, bytes: Uint8Array): void => {
+  readonly send: Links['send'] = (to, channel, bytes, priority): void => {
     if (this.#stopped) return;
-    this.#links.send(to, channel, bytes, this.#owner.queue.now);
+    this.#links.send(to, channel, bytes, this.#owner.queue.now, priority);
     this.#drain();
   };
 

@@ -6,7 +6,7 @@ import type { Cacher, CacherCommand } from '../../cacher/cacher_state.ts';
 import { COURSE } from '../../cacher/replacement.ts';
 import { decode, encode } from '../../protocol/codec.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
-import { channelOf, type Message } from '../../protocol/messages.ts';
+import { channelOf, priorityOf, type Message } from '../../protocol/messages.ts';
 import { describe } from './simulated_server.ts';
 import { fail, type Links, type World } from './world.ts';
 
@@ -143,7 +143,12 @@ export class SimulatedCacher {
   #perform(command: CacherCommand): void {
     switch (command.do) {
       case 'send':
-        this.#links.send(command.to, channelOf(command.message), encode(command.message));
+        this.#links.send(
+          command.to,
+          channelOf(command.message),
+          encode(command.message),
+          priorityOf(command.message),
+        );
         break;
       case 'reply': {
         const { to, message } = command;

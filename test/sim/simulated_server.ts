@@ -2,7 +2,7 @@
 
 import { decode, encode } from '../../protocol/codec.ts';
 import { SERVER } from '../../protocol/ids.ts';
-import { channelOf } from '../../protocol/messages.ts';
+import { channelOf, priorityOf } from '../../protocol/messages.ts';
 import { DiskCore, type DiskCommand } from '../../fileserver/disk/disk_core.ts';
 import * as core from '../../fileserver/server_core.ts';
 import type { Server, ServerCommand } from '../../fileserver/server_state.ts';
@@ -136,7 +136,12 @@ export class SimulatedServer {
   #perform(command: ServerCommand): void {
     switch (command.do) {
       case 'send':
-        this.#links?.send(command.to, channelOf(command.message), encode(command.message));
+        this.#links?.send(
+          command.to,
+          channelOf(command.message),
+          encode(command.message),
+          priorityOf(command.message),
+        );
         break;
       case 'readFile':
         this.disk.readFile(command.token, command.file);

@@ -3,7 +3,7 @@
 import type { Server } from '../../fileserver/server_state.ts';
 import { decode, encode } from '../../protocol/codec.ts';
 import { SERVER, type Geometry, type NodeId } from '../../protocol/ids.ts';
-import { channelOf } from '../../protocol/messages.ts';
+import { channelOf, priorityOf } from '../../protocol/messages.ts';
 import { FakeDisk } from '../fileserver/disk/fake_disk.ts';
 import { SimulatedApplication, type History } from './applications.ts';
 import type { DirectNetwork } from './direct_network.ts';
@@ -224,7 +224,7 @@ class Simulation {
         application ??= this.#application({
           name,
           request: (message) => {
-            links.send(SERVER, channelOf(message), encode(message));
+            links.send(SERVER, channelOf(message), encode(message), priorityOf(message));
           },
         });
         links.send(SERVER, 0, encode({ type: 'hello', protocol: 1 }));

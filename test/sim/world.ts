@@ -1,5 +1,6 @@
 /** What every part of one simulated run shares: time, chance, the trace and the links. */
 
+import type { Priority } from '../../rudp/priorities.ts';
 import type { EventQueue } from './event_queue.ts';
 
 /** Uniform in [0, 1), from the run's seed. */
@@ -14,7 +15,7 @@ export interface LinkListener {
 
 /** A node's links to others by name, as rudp/peer_links.ts gives them. */
 export interface Links {
-  readonly send: (to: string, channel: number, bytes: Uint8Array) => void;
+  readonly send: (to: string, channel: number, bytes: Uint8Array, priority?: Priority) => void;
   readonly setPeer: (name: string, address: string, dial: 'always' | 'lower-name') => void;
   /** Closes everything; nothing is heard any more. */
   readonly stop: () => void;

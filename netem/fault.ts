@@ -90,7 +90,9 @@ export const longestDelayMs = ({ delayMs, jitterMs, distribution }: Fault): numb
 
 /** Sent without a rate, this is what one process manages at best. */
 const PACKETS_PER_SECOND = 100_000;
-/** With a rate, datagrams are taken to be this long on average: acknowledgements are short. */
+/** On their way may be the shortest: acknowledgements in Ethernet frames of the least size. */
+const LEAST_PACKET_BITS = 8 * 64;
+/** In a queue they are taken to be this long on average. */
 const MEAN_PACKET_BITS = 8 * 600;
 /** What may wait for a slow link, beyond what is on its way. */
 const QUEUE_MS = 250;
@@ -101,9 +103,9 @@ const LIMIT_LEAST = 64;
  * what a fast link with a long delay has in flight; a boundless one would be seconds of queue.
  */
 export const packetLimit = (fault: Fault): number => {
-  const perSecond =
-    fault.rate === undefined
-      ? PACKETS_PER_SECOND
-      : Math.min(PACKETS_PER_SECOND, fault.rate / MEAN_PACKET_BITS);
-  return LIMIT_LEAST + Math.ceil((perSecond * (longestDelayMs(fault) + QUEUE_MS)) / 1000);
+  const perSecond = (packetBits: number): number =>
+    Math.min(PACKETS_PER_SECOND, (fault.rate ?? Infinity) / packetBits);
+  const onTheWay = (perSecond(LEAST_PACKET_BITS) * longestDelayMs(fault)) / 1000;
+  const queued = (perSecond(MEAN_PACKET_BITS) * QUEUE_MS) / 1000;
+  return LIMIT_LEAST + Math.ceil(onTheWay + queued);
 };

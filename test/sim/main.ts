@@ -32,6 +32,7 @@ interface Flags {
   readonly operations: number;
   readonly links?: 'rudp' | 'direct';
   readonly encrypted?: true;
+  readonly profile?: string;
   readonly loss?: number;
   readonly duplicate?: number;
   readonly reorder?: number;
@@ -62,6 +63,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
   links: flags.links ?? 'rudp',
   encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
+  profile: flags.profile,
   loss: flags.loss ?? LOSSES[seed % LOSSES.length] ?? 0,
   duplicate: flags.duplicate ?? (seed % 2) * 0.05,
   reorder: flags.reorder ?? (seed % 7 === 0 ? 0.2 : 0.02),
@@ -154,6 +156,7 @@ const command = new Command('sim')
   .option('--operations <n>', 'operations of each application', integer(1, 100_000), 40)
   .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
   .option('--encrypted', 'real encryption; else one seed in twenty, and checksums')
+  .option('--profile <name>', 'a profile of netem/profiles.yaml on every link')
   .option('--loss <p>', 'datagrams lost; else 0 to 0.3 by seed', probability)
   .option('--duplicate <p>', 'datagrams doubled', probability)
   .option('--reorder <p>', 'datagrams held back', probability)

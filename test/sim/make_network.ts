@@ -1,12 +1,22 @@
 /** The network of a run: rudp over bad links, or links as rudp promises them. */
 
 import { DirectNetwork } from './direct_network.ts';
+import { faultOf } from '../../netem/fault.ts';
+import { leaseNeededMs } from '../../netem/lease_fit.ts';
+import { profileNamed } from '../../netem/profile_file.ts';
 import type { EventQueue } from './event_queue.ts';
 import type { Prng } from './prng.ts';
 import { RudpNetwork } from './rudp_network.ts';
 import type { SimulationOptions } from './simulation_options.ts';
 
 const MAX_DELAY_MS = 20;
+const LEASE_MS = 400;
+
+/** The lease of a run: the default, or what its profile needs. */
+export const leaseFor = (profile: string | undefined): number => {
+  if (profile === undefined) return LEASE_MS;
+  return Math.max(LEASE_MS, leaseNeededMs(faultOf(profileNamed(profile), 'up')));
+};
 
 export const makeNetwork = (
   options: SimulationOptions,
@@ -16,6 +26,9 @@ export const makeNetwork = (
   const { links, encrypted, loss, duplicate, reorder, corrupt } = options;
   if (links === 'direct')
     return new DirectNetwork(queue, random.next, { maxDelayMs: MAX_DELAY_MS });
+  if (options.profile !== undefined) {
+    return new RudpNetwork(queue, random, { profile: profileNamed(options.profile) }, encrypted);
+  }
   const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
   return new RudpNetwork(
     queue,

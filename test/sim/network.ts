@@ -3,6 +3,9 @@
  * duplicate, reorder, damage and cut off by size. Pure and deterministic: one seed, one run.
  */
 
+import { faultOf, type Profile } from '../../netem/fault.ts';
+import { Impairment, type Delivery as Passed } from '../../netem/impairment.ts';
+import { SERVER } from '../../protocol/ids.ts';
 import type { Prng } from './prng.ts';
 
 /** How one direction between two addresses behaves; probabilities per datagram. */
@@ -19,6 +22,8 @@ export interface LinkProfile {
   readonly corrupt: number;
   /** Longer datagrams vanish. */
   readonly mtuBytes: number;
+  /** What coopfs netem would do to the link, before all of the above. */
+  readonly profile: Profile | undefined;
 }
 
 export const PERFECT_LINK: LinkProfile = {
@@ -30,6 +35,7 @@ export const PERFECT_LINK: LinkProfile = {
   reorderMs: 5,
   corrupt: 0,
   mtuBytes: 65_507,
+  profile: undefined,
 };
 
 export interface Delivery {
@@ -72,6 +78,7 @@ export class SimulatedNetwork {
   readonly #prng: Prng;
   #defaults: LinkProfile;
   readonly #links = new Map<string, LinkProfile>();
+  readonly #impairments = new Map<string, Impairment>();
   /** A binary heap, the earliest first. */
   readonly #heap: Scheduled[] = [];
   #order = 0;
@@ -108,6 +115,27 @@ export class SimulatedNetwork {
       this.counters.tooLong += 1;
       return;
     }
+    for (const passed of this.#impaired(link.profile, from, to, { bytes, at: now })) {
+      this.#sendOver(link, from, to, passed);
+    }
+  }
+
+  /** What a profile lets pass, by the same decision as that of the engine relay. */
+  #impaired(profile: Profile | undefined, from: string, to: string, sent: Passed): Passed[] {
+    if (profile === undefined) return [sent];
+    const key = `${profile.name} ${from}>${to}`;
+    let impairment = this.#impairments.get(key);
+    if (impairment === undefined) {
+      const fault = faultOf(profile, from === SERVER ? 'down' : 'up');
+      impairment = new Impairment(fault, this.#prng.fork().next);
+      this.#impairments.set(key, impairment);
+    }
+    const passed = impairment.decide(sent.bytes, sent.at);
+    if (passed.length === 0) this.counters.lost += 1;
+    return passed;
+  }
+
+  #sendOver(link: LinkProfile, from: string, to: string, { bytes, at: now }: Passed): void {
     const copies = this.#prng.chance(link.duplicate) ? 2 : 1;
     this.counters.duplicated += copies - 1;
     for (let copy = 0; copy < copies; copy += 1) {

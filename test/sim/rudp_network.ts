@@ -189,6 +189,7 @@ export class RudpNetwork {
       duplicate: 0,
       reorder: 0,
       corrupt: 0,
+      profile: undefined,
     });
   }
 

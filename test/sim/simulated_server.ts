@@ -13,8 +13,8 @@ import { fail, type Links, type World } from './world.ts';
 /** A read takes up to this, a sync too; writes are buffered. */
 const DISK_MS = 4;
 const HEARTBEAT_MS = 100;
-const LEASE_MS = 400;
-const MARGIN_MS = 100;
+/** A margin is a quarter of the lease. */
+const MARGIN_PART = 4;
 const LOST_AFTER_MS = 60_000;
 /** Every file several times a run. */
 const SCRUB_MS = 400;
@@ -178,8 +178,8 @@ export class SimulatedServer {
           epoch: event.clusterEpoch + 1,
           openPolicy: this.#openPolicy,
           heartbeatMs: HEARTBEAT_MS,
-          leaseMs: LEASE_MS,
-          marginMs: MARGIN_MS,
+          leaseMs: this.#world.leaseMs,
+          marginMs: this.#world.leaseMs / MARGIN_PART,
           lostAfterMs: LOST_AFTER_MS,
           scrubMs: SCRUB_MS,
         };
@@ -187,7 +187,7 @@ export class SimulatedServer {
         const record = {
           kind: 'epoch',
           clusterEpoch: clusterEpoch + 1,
-          longestLeaseMs: Math.max(LEASE_MS, longestLeaseMs),
+          longestLeaseMs: Math.max(this.#world.leaseMs, longestLeaseMs),
         } as const;
         this.disk.commit(EPOCH_TOKEN, [record]);
         this.#starting = () => {

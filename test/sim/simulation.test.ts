@@ -35,6 +35,13 @@ describe('the cluster in virtual time', () => {
     });
   }
 
+  it('keeps its promises over a profile of netem, and replays that to the same trace', () => {
+    const first = simulate(options(9, { profile: 'wifi-bad' }));
+    expect(first.failure).to.equal(undefined);
+    expect(first.counters['lost']).to.be.greaterThan(0);
+    expect(simulate(options(9, { profile: 'wifi-bad' })).hash).to.equal(first.hash);
+  });
+
   it('keeps its promises with encryption, and replays that to the same trace', () => {
     const first = simulate(options(7, { encrypted: true }));
     expect(first.failure).to.equal(undefined);

@@ -11,7 +11,7 @@ import { RudpNetwork } from './rudp_network.ts';
 import { EventQueue } from './event_queue.ts';
 import { FaultPlan, type FaultTargets } from './faults.ts';
 import { checkAlways, checkAtRest, checkLinearizable, checkSaved } from './invariants.ts';
-import { makeNetwork } from './make_network.ts';
+import { leaseFor, makeNetwork } from './make_network.ts';
 import { Prng } from './prng.ts';
 import { SimulatedCacher } from './simulated_cacher.ts';
 import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
@@ -69,7 +69,8 @@ class Simulation {
       print?.(text);
     };
     const random = this.#prng.fork().next;
-    this.#world = { queue: this.queue, random, network: this.#network.network, trace };
+    const leaseMs = leaseFor(options.profile);
+    this.#world = { queue: this.queue, random, network: this.#network.network, trace, leaseMs };
     this.#disk = FakeDisk.formatted(this.#geometry, options.seed, { journalBytes: 65_536 });
     this.#server = this.#startServer(1);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);

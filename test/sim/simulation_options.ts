@@ -24,6 +24,8 @@ export interface SimulationOptions {
   readonly links: 'rudp' | 'direct';
   /** Over rudp: real encryption instead of checksums (slower). */
   readonly encrypted: boolean;
+  /** A profile of netem/profiles.yaml on every link, in place of what follows. */
+  readonly profile?: string | undefined;
   /** Probabilities per datagram. */
   readonly loss: number;
   readonly duplicate: number;

@@ -32,6 +32,8 @@ export interface World {
   readonly queue: EventQueue;
   readonly random: Random;
   readonly network: Network;
+  /** Of the file server's members. */
+  readonly leaseMs: number;
   /** One line of the trace; the hash of all lines names the run. */
   readonly trace: (line: string) => void;
 }

@@ -179,7 +179,7 @@ describe('messages of every mode', () => {
         }
         expect(run.stats()).to.eql([EMPTY, EMPTY]);
       }),
-      { numRuns: 60 },
+      { numRuns: 300 },
     );
   });
 });

@@ -316,6 +316,12 @@ export class Connection {
     return this.#liveness.idleAt(this.#ptoMs());
   }
 
+  /** Asks, whatever the window says, by repeating what the oldest packets carry (RFC 9002 §6.2.4). */
+  #probe(): void {
+    this.#parts.probesPending = PROBES_PER_PTO;
+    this.#parts.probedUpTo = -1;
+  }
+
   handleTimeout(now: Millis): void {
     const { state } = this;
     if (state.tag === 'closing' || state.tag === 'draining') {
@@ -339,7 +345,7 @@ export class Connection {
     paths.handleTimeout(now);
     if (loss.timeout() <= now) {
       if (loss.handleTimeout(now) === 'lost') settleLost(this.#parts, now);
-      else this.#parts.probesPending = PROBES_PER_PTO;
+      else this.#probe();
       this.#parts.observer?.metricsUpdated(loss, this.#parts.congestion, now);
     }
     if (this.#parts.paceUntil <= now) this.#parts.paceUntil = NEVER;

@@ -65,6 +65,8 @@ export interface ConnectionParts {
   pingPending: boolean;
   /** Probes that must go whatever the congestion window says (RFC 9002 §6.2.4). */
   probesPending: number;
+  /** Probes have repeated what packets up to this number carry, since the last probe timeout. */
+  probedUpTo: number;
   /** When the pacer lets the next packet go; `NEVER` while it holds nothing back. */
   paceUntil: Millis;
 }
@@ -127,6 +129,7 @@ export const createParts = (
     cutBytes: 0,
     pingPending: false,
     probesPending: 0,
+    probedUpTo: -1,
     paceUntil: NEVER,
   };
 };

@@ -2,9 +2,11 @@
 
 import { ByteReader } from './byte_reader.ts';
 import type { ConnectionHandle } from './connection.ts';
+import type { ConnectionSeed } from './connection_parts.ts';
 import { decodeIntroduction, encodeIntroduction, introductionOf } from './handshake_codec.ts';
 import type { Introduction } from './handshake_codec.ts';
 import { MAX_RETRIES_FOLLOWED } from './limits.ts';
+import type { LossMeasures } from './loss_measure.ts';
 import { NEVER, type Millis } from './millis.ts';
 import type { ResolvedOptions } from './options.ts';
 import {
@@ -17,8 +19,13 @@ import {
 import type { ConnectionId } from './packet_codec.ts';
 import type { HandshakeProtection } from './protection.ts';
 
+/** So many hellos go at the first interval, so that a path that loses many costs little time. */
+const QUICK_HELLOS = 8;
 const FIRST_HELLO_INTERVAL_MS: Millis = 50;
 const MAX_HELLO_INTERVAL_MS: Millis = 400;
+/** One of the handshake's two round trips that is so much longer than the other had a loss in it. */
+const LOSS_RTT_FACTOR = 1.5;
+const LOSS_RTT_MS: Millis = 20;
 
 export interface Dial {
   readonly handle: ConnectionHandle;
@@ -34,7 +41,11 @@ export interface Dial {
   retriesFollowed: number;
   /** When the only hello with this cookie went; `NEVER` if there were several, or none. */
   onlyHelloAt: Millis;
+  /** Hellos since the cookie changed. */
   hellosWithCookie: number;
+  readonly startedAt: Millis;
+  /** When the cookie came; `NEVER` before. */
+  cookieAt: Millis;
 }
 
 export const createDial = (
@@ -59,6 +70,8 @@ export const createDial = (
     retriesFollowed: 0,
     onlyHelloAt: NEVER,
     hellosWithCookie: 0,
+    startedAt: now,
+    cookieAt: NEVER,
   };
 };
 
@@ -73,8 +86,10 @@ export const noAnswerFrom = ({ address, retriesFollowed }: Dial): string =>
 export const nextHello = (dial: Dial, now: Millis): Uint8Array | undefined => {
   if (dial.nextHelloAt > now) return undefined;
   dial.nextHelloAt = now + dial.intervalMs;
-  dial.intervalMs = Math.min(dial.intervalMs * 2, MAX_HELLO_INTERVAL_MS);
   dial.hellosWithCookie += 1;
+  if (dial.hellosWithCookie >= QUICK_HELLOS) {
+    dial.intervalMs = Math.min(dial.intervalMs * 2, MAX_HELLO_INTERVAL_MS);
+  }
   dial.onlyHelloAt = dial.hellosWithCookie === 1 ? now : NEVER;
   return encodeHello(dial.localId, dial.cookie, dial.message);
 };
@@ -89,15 +104,26 @@ export const followRetry = (dial: Dial, datagram: Uint8Array, now: Millis): void
   // A welcome may answer a hello under the cookie before, so it is no measure of the round trip.
   dial.hellosWithCookie = dial.cookie.length === 0 ? 0 : 1;
   dial.cookie = cookie;
+  dial.cookieAt = now;
   dial.nextHelloAt = now;
   dial.intervalMs = FIRST_HELLO_INTERVAL_MS;
 };
 
+/** True if the handshake that ends now took longer than a path without losses would have let it. */
+const showsLoss = ({ startedAt, cookieAt }: Dial, now: Millis): boolean => {
+  const first = cookieAt - startedAt;
+  const second = now - cookieAt;
+  return Math.max(first, second) > LOSS_RTT_FACTOR * Math.min(first, second) + LOSS_RTT_MS;
+};
+
+/** What a welcome says: the server's id, and who it is. */
+export interface Welcome {
+  readonly remoteId: ConnectionId;
+  readonly peer: Introduction;
+}
+
 /** Reads a welcome; undefined if it is damaged or of a foreign key. */
-export const readWelcome = (
-  dial: Dial,
-  datagram: Uint8Array,
-): { readonly remoteId: ConnectionId; readonly peer: Introduction } | undefined => {
+export const readWelcome = (dial: Dial, datagram: Uint8Array): Welcome | undefined => {
   const remoteId = new ByteReader(datagram, PREFIX_BYTES).uint53();
   const payload = dial.handshake.read(
     datagram.subarray(WELCOME_HEADER_BYTES),
@@ -105,4 +131,18 @@ export const readWelcome = (
   );
   const peer = payload && decodeIntroduction(new ByteReader(payload));
   return peer === undefined || remoteId === 0 ? undefined : { remoteId, peer };
+};
+
+/** What the connection begins with that `welcome` has brought about. */
+export const seedOf = (
+  dial: Dial,
+  { remoteId, peer }: Welcome,
+  losses: LossMeasures,
+  now: Millis,
+): ConnectionSeed => {
+  // So that the first messages have copies already, if they will need them.
+  if (showsLoss(dial, now)) losses.of(dial.address).onSettled(true);
+  const { handle, address, localId, handshake } = dial;
+  const protection = handshake.packets();
+  return { handle, address, initiator: true, localId, remoteId, peer, protection, losses };
 };

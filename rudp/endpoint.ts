@@ -5,7 +5,8 @@
 
 import { Connection, type ConnectionHandle, type ConnectionSink } from './connection.ts';
 import { ConnectionTable } from './connection_table.ts';
-import { COOKIES_ALONE, createDial, followRetry, noAnswerFrom, readWelcome } from './dial.ts';
+import { COOKIES_ALONE, createDial, followRetry, noAnswerFrom } from './dial.ts';
+import { readWelcome, seedOf } from './dial.ts';
 import type { Dial } from './dial.ts';
 import { DialTable } from './dial_table.ts';
 import { FOREIGN_HELLO, readHello, writeWelcome } from './acceptance.ts';
@@ -260,16 +261,7 @@ export class Endpoint {
       return;
     }
     this.#dials.remove(dial);
-    const seed = {
-      handle: dial.handle,
-      address: from,
-      initiator: true,
-      localId: dial.localId,
-      remoteId: answer.remoteId,
-      peer: answer.peer,
-      protection: dial.handshake.packets(),
-      losses: this.#table.losses,
-    };
+    const seed = seedOf(dial, answer, this.#table.losses, now);
     const connection = new Connection(seed, this.options, this.#sink, now);
     if (dial.onlyHelloAt <= now) connection.sampleRtt(now - dial.onlyHelloAt, now);
     this.#table.add(connection);

@@ -40,7 +40,7 @@ export interface EndpointOptions {
   readonly handshakeTimeoutMs?: Millis;
   /** An acknowledgement waits at most this long for company. Default 5 ms. */
   readonly maxAckDelayMs?: Millis;
-  /** What the round-trip time is taken for before it is measured. Default 50 ms. */
+  /** What the round-trip time is taken for before it is measured. Default 30 ms. */
   readonly initialRttMs?: Millis;
   /** The longest datagram that is sent and accepted, 1,200 to 65,507, the default. */
   readonly maxDatagramBytes?: number;
@@ -140,7 +140,7 @@ export const resolveOptions = (options: EndpointOptions): ResolvedOptions => {
     idleTimeoutMs,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 5_000,
     maxAckDelayMs: options.maxAckDelayMs ?? 5,
-    initialRttMs: options.initialRttMs ?? 50,
+    initialRttMs: options.initialRttMs ?? 30,
     maxDatagramBytes: options.maxDatagramBytes ?? MAX_DATAGRAM_BYTES,
     interfaceDatagramBytes: options.interfaceDatagramBytes ?? (() => ETHERNET_DATAGRAM_BYTES),
     maxMessageBytes: options.maxMessageBytes ?? MAX_MESSAGE_BYTES,

@@ -139,10 +139,13 @@ const writeEliciting = (
   parts.probesPending -= 1;
   parts.counters.probes += 1;
   if (at > start) return at;
-  // Nothing new to say: repeat the oldest packet's data, or at least ask whether anybody is there.
-  const oldest = parts.loss.sent.oldest();
-  if (oldest !== undefined) {
-    parts.channels.onLost(oldest);
+  // Nothing new to say: repeat the data of the oldest packets, each probe that of another one, or at
+  // least ask whether anybody is there.
+  const { sent } = parts.loss;
+  const repeated = sent.firstAfter(parts.probedUpTo) ?? sent.firstAfter(-1);
+  if (repeated !== undefined) {
+    parts.probedUpTo = repeated.packetNumber;
+    parts.channels.onLost(repeated);
     at = parts.channels.write(buffer, at, limit, packet);
   }
   if (at === start && at < limit) {

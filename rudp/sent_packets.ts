@@ -121,8 +121,12 @@ export class SentPackets {
     }
   }
 
-  /** The oldest packet in flight. */
-  oldest(): SentPacket | undefined {
-    return this.#slots.peek();
+  /** The oldest packet in flight whose number is above `packetNumber`. */
+  firstAfter(packetNumber: number): SentPacket | undefined {
+    for (let at = Math.max(0, packetNumber + 1 - this.#base); at < this.#slots.length; at += 1) {
+      const packet = this.#slots.at(at);
+      if (packet !== undefined) return packet;
+    }
+    return undefined;
   }
 }

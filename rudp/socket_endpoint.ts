@@ -47,6 +47,11 @@ export interface SocketOptions<Event> {
   readonly interceptor?: Interceptor | undefined;
 }
 
+/**
+ * A datagram that comes sooner after the last flush lay in the socket already: it is one of a burst,
+ * which is handled as a whole at the end of the loop's turn.
+ */
+const BURST_GAP_MS: Millis = 0.015;
 /** Datagrams sent before the socket is read again. */
 const SENDS_PER_TURN = 64;
 /** Parsed addresses that are kept; beyond them the memory starts anew. */
@@ -79,6 +84,8 @@ export class SocketEndpoint<Event> {
   #timerAt: Millis = Number.POSITIVE_INFINITY;
   #flushPlanned = false;
   #closed = false;
+  /** When the last flush had sent everything. */
+  #busyUntil: Millis = Number.NEGATIVE_INFINITY;
   #lastSender = { host: '', port: 0, address: '' };
   /** Datagrams to an address that cannot be; what the kernel does not take is lost uncounted. */
   sendErrors = 0;
@@ -126,8 +133,15 @@ export class SocketEndpoint<Event> {
   }
 
   #receive(from: string, bytes: Uint8Array): void {
-    this.core.handleDatagram(from, bytes, this.now());
-    this.wake();
+    const now = this.now();
+    this.core.handleDatagram(from, bytes, now);
+    if (now - this.#busyUntil < BURST_GAP_MS) {
+      this.wake();
+    } else if (!this.#flushPlanned && !this.#closed) {
+      // It came alone, so it is answered at once: to wait for others would cost a turn of the loop.
+      this.#flushPlanned = true;
+      this.#settle();
+    }
   }
 
   #fail(error: Error): void {
@@ -169,9 +183,13 @@ export class SocketEndpoint<Event> {
     if (this.#closed) return;
     const now = this.now();
     if ((this.core.nextTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.core.handleTimeout(now);
+    this.#settle();
+  };
+
+  #settle(): void {
     this.#drainEvents();
     queueMicrotask(this.#afterPromises);
-  };
+  }
 
   /** A tick that is asked for by a promise comes when no promise is left that could go on. */
   readonly #afterPromises = (): void => {
@@ -186,6 +204,7 @@ export class SocketEndpoint<Event> {
     if (this.#isClosed()) return;
     this.#drainTransmits(this.now());
     this.#armTimer();
+    this.#busyUntil = this.now();
   };
 
   /** Whoever takes an event may close the socket. */

@@ -278,6 +278,26 @@ describe('delivery', () => {
     expect(pair.now - sentAt).to.be.lessThan(14);
   });
 
+  it('recovers two lost last packets by the two probes of one timeout', () => {
+    const pair = new SimulatedPair(1, { delayMs: 10 });
+    pair.connect();
+    for (let count = 0; count < 20; count += 1) {
+      pair.send(new Uint8Array(10));
+      pair.runFor(50);
+    }
+    pair.network.setDefaults({ loss: 1 });
+    pair.send(new Uint8Array(1_100), 1);
+    pair.send(new Uint8Array(1_100), 2);
+    pair.flush();
+    pair.network.setDefaults({ loss: 0 });
+    const sentAt = pair.now;
+    pair.runUntil(() => pair.server.of('message').length === 21, 'the first');
+    const firstAt = pair.now;
+    pair.runUntil(() => pair.server.of('message').length === 22, 'the second');
+    expect(pair.now).to.equal(firstAt);
+    expect(pair.now - sentAt).to.be.lessThan(45);
+  });
+
   it('goes on after an outage within a second of its end', () => {
     const pair = new SimulatedPair(1, { delayMs: 2 });
     pair.connect();

@@ -35,6 +35,7 @@ const lossyRun = () => {
   pair.runUntil(() => pair.server.of('message').length === 200, 'the delivery');
   pair.runFor(500);
   const stats = pair.client.endpoint.stats(pair.client.connection);
+  pair.network.setDefaults({ loss: 0 });
   pair.client.endpoint.close(pair.client.connection, 0x123, 'enough', pair.now);
   pair.runFor(500);
   return { stats, client: parseQlog(client.text()), server: parseQlog(server.text()) };

@@ -147,6 +147,15 @@ export class CoopFs {
   }
 
   /**
+   * Resolves when every write to `file`, or without it to any file, that was acknowledged before the call is on
+   * the server's disk. Rejects with EINVAL, ENOENT, ESTALE (it is lost), ETIMEDOUT, ECONNLOST.
+   */
+  async flush(file?: number): Promise<void> {
+    const connection = await this.#connection();
+    await connection.ask<'flush'>((session) => session.flush(file));
+  }
+
+  /**
    * Tells the file server (connect with `server`) that a node does not come back: files whose newest
    * contents only it may have need not wait for it, and are lost if nobody else has them. Resolves with
    * how many files waited for it. Rejects with EINVAL, EBUSY (it is a member), EPROTO (asked of a cacher).

@@ -21,6 +21,8 @@ export interface WriteResult {
   readonly version: Version | undefined;
   /** How many memories held the write when it was acknowledged; 0 if it went to the disk instead. */
   readonly copies: number;
+  /** It went to the disk because the cluster has no second memory. */
+  readonly degraded: boolean;
 }
 
 /**
@@ -30,7 +32,8 @@ export interface WriteResult {
  * fails puts the offset back where it was, unless a later call has moved it by then.
  *
  * All calls reject with FsError: EBADF if the file is closed, EINVAL for impossible arguments,
- * ECONNLOST if the daemon is gone (a write that waited then has an unknown outcome), EBUSY if too
+ * ESTALE if writes to the file were lost with their nodes since it was opened (open it again), EROFS for
+ * writes that a cluster of one node refuses, ECONNLOST if the daemon is gone (a write that waited then has an unknown outcome), EBUSY if too
  * many requests wait.
  */
 export class CoopFile {
@@ -79,8 +82,17 @@ export class CoopFile {
     const answer = await this.#connection.move<'write'>((session) =>
       session.write(this.number, this.#handle, bytes),
     );
-    if (answer === undefined) return { count: 0, version: undefined, copies: 0 };
-    return { count: answer.count, version: answer.version, copies: answer.copies };
+    if (answer === undefined) return { count: 0, version: undefined, copies: 0, degraded: false };
+    const { count, version, copies, degraded } = answer;
+    return { count, version, copies, degraded };
+  }
+
+  /**
+   * Resolves when every write to the file that was acknowledged before the call is on the server's disk,
+   * whoever made it. Rejects with EBADF, ESTALE (what was to be saved is lost), ETIMEDOUT, ECONNLOST.
+   */
+  async flush(): Promise<void> {
+    await this.#connection.ask<'flush'>((session) => session.flush(this.number, this.#handle));
   }
 
   /** Closes the file; every later call rejects with EBADF, a second close too. */

@@ -19,6 +19,7 @@ export const ANSWERS = {
   close: 'closed',
   where: 'whereDone',
   status: 'statusDone',
+  flush: 'flushed',
   forget: 'forgotten',
 } as const satisfies Partial<Record<MessageType, MessageType>>;
 

@@ -172,6 +172,21 @@ export class Session {
     return request;
   }
 
+  /**
+   * Asks for a file to be written to the disk, an open one (`handle`) or any; without a number, for all
+   * that is dirty. Throws EINVAL, ENOENT, EBADF, ECONNLOST.
+   */
+  flush(number: number | undefined, handle?: number): number {
+    const { files } = this.#geometry();
+    const all = number === undefined;
+    const file = all ? (0 as FileNumber) : checkFile(number, files);
+    if (!all && handle !== undefined) this.#opened(number, handle);
+    this.#pending.checkRoom(0);
+    const request = this.#pending.nextId();
+    this.#ask(request, { type: 'flush', request, file, all }, 0);
+    return request;
+  }
+
   /** Asks the file server to give a node up. Throws EINVAL (its name), ECONNLOST. */
   forget(name: string): number {
     this.#geometry();

@@ -98,6 +98,12 @@ const perform = (
       close(cacher, application, message.file);
       reply(cacher, link, { type: 'closed', request: message.request });
       break;
+    case 'flush':
+      if (application.files.has(message.file) && !message.all) {
+        checkUse(application.files, message.file, false);
+      }
+      relay(cacher, link, message.request, undefined, { ...message, request: newRequest(cacher) });
+      break;
     case 'where':
       relay(cacher, link, message.request, undefined, { ...message, request: newRequest(cacher) });
       break;
@@ -135,14 +141,15 @@ const relay = (
   opening: Relayed['opening'],
   message: Relayed['message'],
 ): void => {
-  cacher.relayed.set(message.request, { link, request, opening, message, sentAtMs: cacher.now });
+  const times = { sentAtMs: cacher.now, sinceMs: cacher.now };
+  cacher.relayed.set(message.request, { link, request, opening, message, ...times });
   if (cacher.admitted) sendToServer(cacher, message);
 };
 
 /** The server's answer to a relayed request. False if it is not for one. */
 export const relayedAnswer = (
   cacher: Cacher,
-  message: Message<'whereDone' | 'writerOpened' | 'failed'>,
+  message: Message<'whereDone' | 'flushed' | 'writerOpened' | 'failed'>,
 ): boolean => {
   const relayed = cacher.relayed.get(message.request);
   if (relayed === undefined) return false;
@@ -192,7 +199,7 @@ const write = (
   checkUse(application.files, file, true);
   const count = clipWrite(sizeOf(cacher), offset, message.bytes.length);
   if (count === 0) {
-    const nothing = { count, version: FIRST_VERSION, copies: 0 };
+    const nothing = { count, version: FIRST_VERSION, copies: 0, degraded: false };
     reply(cacher, link, { type: 'writeDone', request, ...nothing });
     return;
   }

@@ -83,7 +83,7 @@ export const backupAck = (
   cacher.counters.writesTwoMemories++;
   const { link, request } = write.operation;
   const { version, length: count } = write;
-  reply(cacher, link, { type: 'writeDone', request, count, version, copies: 2 });
+  reply(cacher, link, { type: 'writeDone', request, count, version, copies: 2, degraded: false });
   return cached;
 };
 

@@ -182,6 +182,7 @@ const fromServer = (cacher: Cacher, message: Message): void => {
       stopNow(cacher);
       break;
     case 'whereDone':
+    case 'flushed':
     case 'writerOpened':
       relayedAnswer(cacher, message);
       break;

@@ -66,8 +66,9 @@ export interface Relayed {
   readonly request: number;
   /** Set for the opening of a file that the open policy watches. */
   readonly opening: FileNumber | undefined;
-  readonly message: Message<'where' | 'openWriter'>;
+  readonly message: Message<'where' | 'openWriter' | 'flush'>;
   sentAtMs: number;
+  readonly sinceMs: number;
 }
 
 /** reads = readsLocal + readsPeer + readsServer + readsDisk; likewise writes by where they went. */
@@ -181,6 +182,9 @@ export const replyFailed = (
 ): void => {
   reply(cacher, link, { type: 'failed', request, code, message });
 };
+
+/** The server has named no second node that could keep a write. */
+export const isDegraded = (cacher: Cacher): boolean => cacher.members.length < 2;
 
 /** Makes a request of the server about one file; it is repeated until it is answered (rule 16). */
 export const ask = (

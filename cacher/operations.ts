@@ -5,7 +5,7 @@ import type { Source, Version } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { startWrite } from './backup_writes.ts';
 import { move, type CachedFile, type Operation } from './cached_file.ts';
-import { ask, newRequest, reply, replyFailed, type Cacher } from './cacher_state.ts';
+import { ask, isDegraded, newRequest, reply, replyFailed, type Cacher } from './cacher_state.ts';
 import { READABLE } from './copy_table.ts';
 import { hasLease } from './leases.ts';
 import { execute } from './orders.ts';
@@ -135,7 +135,14 @@ export const writeThroughDone = (
   cacher.counters.writes++;
   cacher.counters.writesDisk++;
   const { link, request } = operation;
-  reply(cacher, link, { type: 'writeDone', request, count, version, copies: 0 });
+  reply(cacher, link, {
+    type: 'writeDone',
+    request,
+    count,
+    version,
+    copies: 0,
+    degraded: isDegraded(cacher),
+  });
   return operation;
 };
 

@@ -4,7 +4,7 @@ import { assert } from '../protocol/assert.ts';
 import type { Message } from '../protocol/messages.ts';
 import { sendWrite, startSync } from './backup_writes.ts';
 import { move, type CachedFile } from './cached_file.ts';
-import { reply, sendToServer, type Cacher } from './cacher_state.ts';
+import { isDegraded, reply, sendToServer, type Cacher } from './cacher_state.ts';
 import { DIRTY } from './copy_table.ts';
 import { releasePages } from './pages.ts';
 
@@ -87,5 +87,6 @@ export const safeElsewhere = (cacher: Cacher, cached: CachedFile, copies: 0 | 2)
   cacher.counters.writes++;
   if (copies === 0) cacher.counters.writesDisk++;
   else cacher.counters.writesTwoMemories++;
-  reply(cacher, link, { type: 'writeDone', request, count, version, copies });
+  const degraded = copies === 0 && isDegraded(cacher);
+  reply(cacher, link, { type: 'writeDone', request, count, version, copies, degraded });
 };

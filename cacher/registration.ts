@@ -11,7 +11,7 @@ import { heartbeatSent, renew, startLease } from './leases.ts';
 import { noteLoss } from './losses.ts';
 import { releasePages } from './pages.ts';
 import { hold, isEntrusted } from './recovery.ts';
-import { outcomeUnknown, timeOut } from './waiting.ts';
+import { outcomeUnknown, timeOut, timeOutRelayed } from './waiting.ts';
 
 /** How long a request waits for its answer before it is made again under the same id. */
 export const RETRY_MS = 2000;
@@ -186,6 +186,7 @@ export const tick = (cacher: Cacher): void => {
       ask(cacher, cached, { type: 'writeBack', request: newRequest(cacher), file: cached.file });
     }
   }
+  timeOutRelayed(cacher);
   for (const relayed of cacher.relayed.values()) {
     if (!cacher.admitted || cacher.now < relayed.sentAtMs + RETRY_MS) continue;
     relayed.sentAtMs = cacher.now;

@@ -40,6 +40,18 @@ export const timeOut = (cacher: Cacher, cached: CachedFile): void => {
   );
 };
 
+/** Fails what was asked of the server for an application for too long; an opening waits for its turn. */
+export const timeOutRelayed = (cacher: Cacher): void => {
+  const { serverWaitMs } = cacher.options;
+  for (const [id, { link, request, message, sinceMs }] of [...cacher.relayed]) {
+    if (message.type === 'openWriter' || cacher.now < sinceMs + serverWaitMs) continue;
+    cacher.relayed.delete(id);
+    cacher.counters.timedOut++;
+    const text = `${message.type}: no answer of the file server in ${serverWaitMs} ms`;
+    replyFailed(cacher, link, request, 'ETIMEDOUT', text);
+  }
+};
+
 /** The contents that a write was made in are given up: nobody here can tell whether others have it. */
 export const outcomeUnknown = (cacher: Cacher, cached: CachedFile): void => {
   const operation = cached.write?.operation;

@@ -33,6 +33,7 @@ const schema = z
     leaseMs: z.number().positive().default(DEFAULT_LEASE_MS),
     marginMs: z.number().positive().default(DEFAULT_MARGIN_MS),
     lostAfterMs: z.number().positive().default(DEFAULT_LOST_AFTER_MS),
+    degradedPolicy: value.degradedPolicy.default('write-through'),
     serverWaitMs: z.number().positive().default(DEFAULT_SERVER_WAIT_MS),
     writebackIntervalMs: z.number().positive(),
     logLevel: value.logLevel,

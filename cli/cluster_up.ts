@@ -46,6 +46,7 @@ export interface ClusterWish {
   readonly leaseMs: number;
   readonly marginMs: number;
   readonly lostAfterMs: number;
+  readonly degradedPolicy: 'write-through' | 'refuse';
   readonly serverWaitMs: number;
   readonly writebackIntervalMs: number;
   readonly logLevel: ClusterConfig['logLevel'];
@@ -122,6 +123,7 @@ const newConfig = async (
     leaseMs: wish.leaseMs,
     marginMs: wish.marginMs,
     lostAfterMs: wish.lostAfterMs,
+    degradedPolicy: wish.degradedPolicy,
     serverWaitMs: wish.serverWaitMs,
     writebackIntervalMs: wish.writebackIntervalMs,
     logLevel: wish.logLevel,

@@ -51,6 +51,7 @@ const wishOf = (key: KeySource | undefined): ClusterWish => ({
   leaseMs: DEFAULT_LEASE_MS,
   marginMs: DEFAULT_MARGIN_MS,
   lostAfterMs: DEFAULT_LOST_AFTER_MS,
+  degradedPolicy: 'write-through',
   serverWaitMs: DEFAULT_SERVER_WAIT_MS,
   writebackIntervalMs: 30_000,
   logLevel: 'info',

@@ -63,7 +63,7 @@ export const NETEM_OPTIONS = {
   },
   all: {
     flags: '--all',
-    about: 'partitions, too',
+    about: 'everything: all partitions, too (netem clear); every dirty file (flush)',
     value: value.flag,
     right: '',
     fallback: '',

@@ -66,6 +66,7 @@ export const nodeName = parsed((text): NodeId | undefined =>
   isNodeName(text) && text !== SERVER ? text : undefined,
 );
 
+export const degradedPolicy = z.enum(['write-through', 'refuse']);
 export const openPolicy = z.enum(['share', 'wait', 'fail']);
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;

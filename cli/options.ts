@@ -176,6 +176,15 @@ export const OPTIONS = {
     env: 'COOPFS_SCRUB_INTERVAL',
     fallback: '60m',
   },
+  degraded: {
+    flags: '--degraded <policy>',
+    about:
+      'what becomes of writes while there is one node only: write-through (to the disk) or refuse',
+    value: value.degradedPolicy,
+    right: 'write-through or refuse',
+    env: 'COOPFS_DEGRADED',
+    fallback: 'write-through',
+  },
   serverWait: {
     flags: '--server-wait <duration>',
     about: 'how long a call waits for the cluster before it fails with ETIMEDOUT',

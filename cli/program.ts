@@ -7,6 +7,7 @@ import { applicationCommand } from './application.ts';
 import { cacherCommand } from './cacher.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
+import { flushCommand } from './flush.ts';
 import { forgetCommand } from './forget.ts';
 import { formatCommand } from './format.ts';
 import { fsckCommand } from './fsck.ts';
@@ -45,6 +46,7 @@ export const createProgram = (): Command => {
     .addCommand(clusterCommand())
     .addCommand(runCommand())
     .addCommand(whereCommand())
+    .addCommand(flushCommand())
     .addCommand(forgetCommand())
     .addCommand(statusCommand())
     .addCommand(netemCommand())

@@ -24,6 +24,7 @@ const NAMES = [
   'lostAfter',
   'scrubInterval',
   'netem',
+  'degraded',
   'logLevel',
 ] as const;
 
@@ -58,6 +59,7 @@ export const serverCommand = (): Command => {
         marginMs: options.margin,
         lostAfterMs: options.lostAfter,
         scrubMs: options.scrubInterval,
+        degradedPolicy: options.degraded,
         cachePages: options.serverPages,
         security,
         qlogDir: options.qlog,

@@ -20,6 +20,7 @@ import {
   clipWrite,
   WRITE_MODE,
 } from '../protocol/open_files.ts';
+import { flush, forgetFlushes } from './flushes.ts';
 import type { WaitingWriter, Writer } from './open_writers.ts';
 import { submit } from './scheduler.ts';
 import { answerClient, fileExists, type DirectClient, type Server } from './server_state.ts';
@@ -153,7 +154,7 @@ const perform = (
       const { offset } = message;
       const count = clipWrite(sizeBytes, offset, message.bytes.length);
       if (count === 0) {
-        const nothing = { count, version: FIRST_VERSION, copies: 0 } as const;
+        const nothing = { count, version: FIRST_VERSION, copies: 0, degraded: false } as const;
         answerClient(server, link, { type: 'writeDone', request, ...nothing });
         break;
       }
@@ -231,8 +232,20 @@ const writerOpened = (server: Server, { link, request }: WaitingWriter): void =>
   else send(server, link, { type: 'writerOpened', request });
 };
 
+/** A direct client wants a file on the disk, or all of them: of its own handles none may be stale. */
+export const clientFlush = (server: Server, link: string, message: Message<'flush'>): void => {
+  try {
+    const files = server.clients.get(link)?.files;
+    if (!message.all && files?.has(message.file) === true) checkUse(files, message.file, false);
+    flush(server, link, message);
+  } catch (error) {
+    refuse(server, link, message.request, error);
+  }
+};
+
 /** Everything that came by a link is closed; whoever waited for it goes on. */
 export const closeLink = (server: Server, link: string): void => {
   server.clients.delete(link);
+  forgetFlushes(server, link);
   for (const writer of server.openWriters.closeLink(link)) writerOpened(server, writer);
 };

@@ -12,6 +12,7 @@ import { LinkSocket } from '../rudp/link_socket.ts';
 import type { Security } from '../rudp/security.ts';
 import type { PeerEvent } from '../rudp/peer_links.ts';
 import type { Interceptor } from '../rudp/socket_endpoint.ts';
+import type { DegradedPolicy } from './degraded.ts';
 import { DiskCore, type DiskEvent } from './disk/disk_core.ts';
 import { ImageFile } from './disk/image_file.ts';
 import * as core from './server_core.ts';
@@ -27,6 +28,7 @@ export interface FileServerConfig {
   readonly lostAfterMs: number;
   /** In how long the scrub reads and checks the whole disk once. */
   readonly scrubMs: number;
+  readonly degradedPolicy: DegradedPolicy;
   /** Blocks of files that the server keeps in its own memory. */
   readonly cachePages: number;
   readonly security: Security;
@@ -261,8 +263,8 @@ class Daemon implements FileServer {
   #serve(): void {
     const opened = this.#opened;
     if (opened === undefined) return;
-    const { openPolicy, heartbeatMs, leaseMs, marginMs, lostAfterMs, scrubMs, cachePages } =
-      this.#config;
+    const { openPolicy, heartbeatMs, leaseMs, marginMs, lostAfterMs } = this.#config;
+    const { scrubMs, degradedPolicy, cachePages } = this.#config;
     const { geometry, clusterEpoch } = opened;
     const options = {
       geometry,
@@ -273,6 +275,7 @@ class Daemon implements FileServer {
       marginMs,
       lostAfterMs,
       scrubMs,
+      degradedPolicy,
     };
     this.#server = core.newServer(options, cachePages, (file) => this.#disk.meta(file));
     core.startQuiet(this.#server, opened.longestLeaseMs, performance.now());

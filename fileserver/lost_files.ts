@@ -5,11 +5,12 @@
  */
 
 import { FsError } from '../protocol/errors.ts';
-import { formatVersion, type NodeId } from '../protocol/ids.ts';
+import { formatVersion, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
 import { staleError } from '../protocol/open_files.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
 import type { DirtyMark } from './disk/disk_events.ts';
+import { noteFlushLost } from './flushes.ts';
 import { tryRecovery } from './registration.ts';
 import { entryOf, failRequest, log, order, orderOf, type Server } from './server_state.ts';
 import type { Recover, Transaction } from './transaction.ts';
@@ -105,6 +106,7 @@ export const recordLoss = (server: Server, entry: DirectoryEntry, mark: DirtyMar
   const times = server.meta(file).losses + 1;
   server.losses.set(file, { times, term });
   entry.lossUntold = true;
+  noteFlushLost(server, file);
   const since = formatVersion(version);
   const holders = `${owner} and ${backup}`;
   log(
@@ -155,3 +157,24 @@ const dropRequests = (
 /** Every file that has ever lost writes, as a member that registers is told. */
 export const lossList = (server: Server): Message<'registered'>['losses'] =>
   [...server.losses].slice(-HOLDINGS_LIMIT).map(([file, { times }]) => ({ file, times }));
+
+/**
+ * Files that were dirty when the server last stopped without writing them back are still: on the
+ * pair of nodes that the disk names.
+ */
+export const restoreMarks = (server: Server, files: readonly FileNumber[]): void => {
+  for (const file of files) {
+    const { mark } = server.meta(file);
+    if (mark === undefined) continue;
+    const entry = entryOf(server, file);
+    entry.term = mark.term;
+    becomeUnavailable(server, entry, mark);
+  }
+};
+
+/** Files that lost writes in an earlier life of the server: `status` and members know of them still. */
+export const restoreLosses = (server: Server, files: readonly FileNumber[]): void => {
+  for (const file of files) {
+    server.losses.set(file, { times: server.meta(file).losses, term: undefined });
+  }
+};

@@ -3,6 +3,7 @@
 import type { FileNumber, NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { closeLink } from './clients.ts';
+import { noteDegraded } from './degraded.ts';
 import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
 import { mayRenew, renewed } from './leases.ts';
 import { resendTo, submit } from './scheduler.ts';
@@ -21,6 +22,7 @@ export const memberList = (server: Server): Message<'members'> => ({
 });
 
 export const tellMembers = (server: Server): void => {
+  noteDegraded(server);
   const message = memberList(server);
   for (const node of server.members.keys()) sendTo(server, node, message);
 };
@@ -51,6 +53,7 @@ export const heartbeat = (
 export const leave = (server: Server, member: MemberRecord): void => {
   if (!member.leaving) log(server, 'info', `${member.node} leaves`);
   member.leaving = true;
+  noteDegraded(server);
   for (const entry of server.entries.values()) writeBackFor(server, entry, member.node);
   release(server);
 };

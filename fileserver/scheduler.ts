@@ -7,6 +7,7 @@ import { assert } from '../protocol/assert.ts';
 import { compareOrders, fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
+import { noteClean } from './flushes.ts';
 import {
   contentsOf,
   entryOf,
@@ -195,6 +196,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (entry.writer === undefined && entry.readers.size === 0) checkEntry(entry);
   if (transaction.kind === 'recover' && !entry.unavailable) endReprotection(server, entry.file);
+  if (entry.state !== 'dirty') noteClean(server, entry.file);
   runQueue(server, entry);
   const idle = entry.writer === undefined && entry.readers.size === 0 && entry.queue.length === 0;
   // What is left of an uncached file is on the disk.

@@ -8,6 +8,7 @@ import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
 import { filesInWords, STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import {
+  clientFlush,
   clientRequest,
   closeLink,
   closeWriter,
@@ -17,18 +18,19 @@ import {
 } from './clients.ts';
 import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
+import { flush } from './flushes.ts';
 import { afterPause, lostAtMs, marginMs } from './leases.ts';
 import { expireLeases } from './losses.ts';
-import { becomeUnavailable, forget, giveUpMissing } from './lost_files.ts';
+import { forget, giveUpMissing } from './lost_files.ts';
 import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
 import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
 import { answered, committed, fileRead, resend, RESEND_MS, runQueue, submit } from './scheduler.ts';
 import {
-  entryOf,
   fileExists,
   log,
   newCounters,
+  noSuchFile,
   sendTo,
   type MemberRecord,
   type Server,
@@ -63,6 +65,8 @@ export const newServer = (
   lastReprotectionMs: undefined,
   losses: new Map(),
   unavailableSince: new Map(),
+  degraded: true,
+  flushes: [],
   members: new Map(),
   links: new Map(),
   clients: new Map(),
@@ -77,26 +81,7 @@ export const newServer = (
   commands: [],
 });
 
-/**
- * Files that were dirty when the server last stopped without writing them back are still: on the
- * pair of nodes that the disk names.
- */
-export const restoreMarks = (server: Server, files: readonly FileNumber[]): void => {
-  for (const file of files) {
-    const { mark } = server.meta(file);
-    if (mark === undefined) continue;
-    const entry = entryOf(server, file);
-    entry.term = mark.term;
-    becomeUnavailable(server, entry, mark);
-  }
-};
-
-/** Files that lost writes in an earlier life of the server: `status` and members know of them still. */
-export const restoreLosses = (server: Server, files: readonly FileNumber[]): void => {
-  for (const file of files) {
-    server.losses.set(file, { times: server.meta(file).losses, term: undefined });
-  }
-};
+export { restoreLosses, restoreMarks } from './lost_files.ts';
 
 /** One message from the link named `link`. Nothing in it can make this throw but a broken invariant. */
 export const handleMessage = (
@@ -131,6 +116,9 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
     case 'status':
       inquiry(server, link, message);
       break;
+    case 'flush':
+      clientFlush(server, link, message);
+      break;
     case 'forget':
       forget(server, link, message);
       break;
@@ -152,15 +140,9 @@ const inquiry = (server: Server, link: string, message: Message<'where' | 'statu
   server.commands.push({ do: 'send', to: link, message: answer });
 };
 
-const noSuchFile = (server: Server, request: number, file: number): Message<'failed'> => {
-  const last = server.options.geometry.files - 1;
-  const message = `file ${file} does not exist: files are 0 to ${last}`;
-  return { type: 'failed', request, code: 'ENOENT', message };
-};
-
 const fromMember = (server: Server, member: MemberRecord, message: Message): void => {
   const { node } = member;
-  if ('file' in message && !fileExists(server, message.file)) {
+  if ('file' in message && message.type !== 'flush' && !fileExists(server, message.file)) {
     log(
       server,
       'warn',
@@ -183,6 +165,9 @@ const fromMember = (server: Server, member: MemberRecord, message: Message): voi
     case 'where':
     case 'status':
       inquiry(server, member.link, message);
+      break;
+    case 'flush':
+      flush(server, member.link, message);
       break;
     case 'getShared':
     case 'getModified':

@@ -14,9 +14,11 @@ import type {
 } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { OpenFiles } from '../protocol/open_files.ts';
+import type { DegradedPolicy } from './degraded.ts';
 import { newEntry, type DirectoryEntry } from './directory_entry.ts';
 import type { CommitRecord, FileMeta } from './disk/disk_core.ts';
 import type { FileMemory } from './file_memory.ts';
+import type { Flush } from './flushes.ts';
 import type { OpenWriters } from './open_writers.ts';
 import type { Requester, Transaction } from './transaction.ts';
 
@@ -110,6 +112,7 @@ export interface ServerOptions {
   readonly lostAfterMs: number;
   /** In how long the scrub reads and checks the whole disk once. */
   readonly scrubMs: number;
+  readonly degradedPolicy: DegradedPolicy;
 }
 
 /** A node that registers while its old self may still have a lease. */
@@ -141,6 +144,9 @@ export interface Server {
   losses: Map<FileNumber, { readonly times: number; readonly term: number | undefined }>;
   /** Files none of whose holders is here, and since when. */
   unavailableSince: Map<FileNumber, number>;
+  /** There is no second memory; so it begins. */
+  degraded: boolean;
+  flushes: Flush[];
   members: Map<NodeId, MemberRecord>;
   /** Link name → member. */
   links: Map<string, NodeId>;
@@ -161,6 +167,13 @@ export interface Server {
 
 export const fileExists = (server: Server, file: number): boolean =>
   file < server.options.geometry.files;
+
+/** The answer to a request for a file outside the volume. */
+export const noSuchFile = (server: Server, request: number, file: number): Message<'failed'> => {
+  const last = server.options.geometry.files - 1;
+  const message = `file ${file} does not exist: files are 0 to ${last}`;
+  return { type: 'failed', request, code: 'ENOENT', message };
+};
 
 export const entryOf = (server: Server, file: FileNumber): DirectoryEntry => {
   assert(fileExists(server, file), `file ${file} is outside the volume`);

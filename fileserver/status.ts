@@ -2,6 +2,7 @@
 
 import { SERVER, type FileNumber } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
+import { isDegraded } from './degraded.ts';
 import { entryOf, type Server } from './server_state.ts';
 
 export const whereIs = (
@@ -45,7 +46,8 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     unavailableFiles: unavailable,
     lastReprotectionMs: server.lastReprotectionMs,
     lostFiles: [...server.losses].map(([file, loss]) => ({ file, ...loss })),
-    degraded: server.members.size < 2,
+    degraded: isDegraded(server),
+    degradedPolicy: server.options.degradedPolicy,
     damagedFiles: [...server.damaged],
     scrub: { nextFile: server.scrub.nextFile, passes: server.scrub.passes },
     filesInMemory: server.memory.size,

@@ -59,7 +59,7 @@ export interface GetShared extends Common {
 
 export interface GetModified extends Common {
   readonly kind: 'getModified';
-  phase: 'quiesce' | 'record' | 'grant' | 'release';
+  phase: 'quiesce' | 'refuse' | 'record' | 'grant' | 'release';
   /** The owner already, writing again after others have read. */
   upgrade: boolean;
   term: number;

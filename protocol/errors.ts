@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   EIO: 'the disk failed',
   ENOENT: 'there is no such file on the volume',
   EPROTO: 'a message that does not follow the protocol',
+  EROFS: 'there is no second memory, and writes without one are refused',
   ESHUTDOWN: 'the daemon is stopping',
   ESTALE: 'writes to the file were lost since it was opened: open it again',
   ETIMEDOUT: 'no answer in time',

@@ -30,7 +30,13 @@ export const MESSAGES = {
   read: { request, file, offset: is.uint32, length: is.uint32 },
   readDone: { request, bytes: is.bytes, source: is.source, version: is.version },
   write: { request, file, offset: is.uint32, bytes: is.bytes },
-  writeDone: { request, count: is.uint32, version: is.version, copies: is.uint32 },
+  writeDone: {
+    request,
+    count: is.uint32,
+    version: is.version,
+    copies: is.uint32,
+    degraded: is.flag,
+  },
   close: { request, file },
   closed: { request },
   where: { request, file },
@@ -49,6 +55,8 @@ export const MESSAGES = {
   status: { request },
   statusDone: { request, json: is.text },
   failed: { request, code: is.errorCode, message: is.text },
+  flush: { request, file, all: is.flag },
+  flushed: { request },
   forget: { request, node: is.node },
   forgotten: { request, files: is.uint32 },
 

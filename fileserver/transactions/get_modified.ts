@@ -10,6 +10,7 @@ import { assert } from '../../protocol/assert.ts';
 import { FIRST_VERSION, type NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { chooseBackup } from '../backup_choice.ts';
+import { refusalOf } from '../degraded.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   commit,
@@ -158,6 +159,8 @@ export const startGetModified = (
     for (const node of entry.sharers) invalidate(server, transaction, node);
   } else if (entry.state === 'dirty') {
     quiesceDirty(server, entry, transaction);
+  } else if (refusalOf(server) !== undefined) {
+    transaction.phase = 'refuse';
   } else {
     quiesceClean(server, entry, transaction);
   }
@@ -299,6 +302,12 @@ export const advanceGetModified = (
     return fail(server, entry, transaction, transaction.failure);
   }
   switch (transaction.phase) {
+    case 'refuse': {
+      const refusal = refusalOf(server);
+      const { code = 'EROFS', message = 'the write is refused' } = refusal ?? {};
+      failRequest(server, transaction.requester, transaction.request, code, message);
+      return true;
+    }
     case 'quiesce':
       record(server, entry, transaction);
       return false;

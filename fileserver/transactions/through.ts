@@ -8,6 +8,7 @@ import { assert } from '../../protocol/assert.ts';
 import { OUTCOMES_KEPT, type NodeId, type Outcome } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { clip } from '../../protocol/open_files.ts';
+import { refusalOf } from '../degraded.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   commitContents,
@@ -18,7 +19,7 @@ import {
   replyTo,
   type Server,
 } from '../server_state.ts';
-import type { ReadThrough, WriteThrough } from '../transaction.ts';
+import type { Contents, ReadThrough, WriteThrough } from '../transaction.ts';
 
 export const startReadThrough = (
   server: Server,
@@ -103,11 +104,24 @@ const invalidateSharers = (
   for (const node of entry.sharers) order(server, transaction, node, message, 'invalidated');
 };
 
+/** What came of the same write when it was asked for before (rule 4). */
+const knownOutcome = (
+  { outcomes }: Contents,
+  { client, operation }: WriteThrough,
+): Outcome | undefined =>
+  outcomes.find((each) => each.client === client && each.operation === operation);
+
 /** The disk has supplied the contents, or the write fails and the sharers keep their copies. */
 const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
   const { file, contents, failure, requester, request } = transaction;
   if (contents === undefined) {
     failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
+    return true;
+  }
+  // One that was applied already is only answered again.
+  const refusal = requester.kind === 'member' ? refusalOf(server) : undefined;
+  if (refusal !== undefined && knownOutcome(contents, transaction) === undefined) {
+    failRequest(server, requester, request, refusal.code, refusal.message);
     return true;
   }
   transaction.phase = 'quiesce';
@@ -155,9 +169,7 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   const { file, contents, offset, client, operation } = transaction;
   assert(contents !== undefined, `file ${file}: written without its contents`);
   transaction.phase = 'commit';
-  const known = contents.outcomes.find(
-    (each) => each.client === client && each.operation === operation,
-  );
+  const known = knownOutcome(contents, transaction);
   const bytes = contents.bytes.slice();
   const count = known?.count ?? clip(bytes.length, offset, transaction.bytes.length);
   // A retry of a write that was applied already must not be applied again (rule 4).
@@ -199,7 +211,14 @@ const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteTh
   assert(contents !== undefined, `file ${file}: synced without contents`);
   const { version, outcomes } = contents;
   if (requester.kind === 'client') {
-    replyTo(server, requester, { type: 'writeDone', request, count, version, copies: 0 });
+    replyTo(server, requester, {
+      type: 'writeDone',
+      request,
+      count,
+      version,
+      copies: 0,
+      degraded: false,
+    });
     return;
   }
   assert(requester.kind === 'member', `file ${file}: the server itself writes through`);

@@ -41,12 +41,16 @@ export const honest = (): Script => {
       case 'write': {
         const { request, file, offset, bytes } = message;
         contents(file).set(bytes, offset);
-        return [{ type: 'writeDone', request, count: bytes.length, version, copies: 2 }];
+        return [
+          { type: 'writeDone', request, count: bytes.length, version, copies: 2, degraded: false },
+        ];
       }
       case 'close':
         return [{ type: 'closed', request: message.request }];
       case 'status':
         return [{ type: 'statusDone', request: message.request, json: '{"reads":3}' }];
+      case 'flush':
+        return [{ type: 'flushed', request: message.request }];
       case 'forget':
         return [{ type: 'forgotten', request: message.request, files: 2 }];
       case 'where': {

@@ -44,7 +44,12 @@ describe('the application library over a unix socket', () => {
     expect(fs.geometry.files).to.equal(16);
     const writer = await fs.open(7, 'w');
     const written = await writer.writeDetailed('hällo');
-    expect(written).to.deep.equal({ count: 6, version: { term: 1, counter: 2 }, copies: 2 });
+    expect(written).to.deep.equal({
+      count: 6,
+      version: { term: 1, counter: 2 },
+      copies: 2,
+      degraded: false,
+    });
     await writer.close();
     const reader = await fs.open(7, 'r');
     const read = await reader.readDetailed(6);

@@ -25,6 +25,7 @@ const config: ClusterConfig = {
   leaseMs: 400,
   marginMs: 100,
   lostAfterMs: 60_000,
+  degradedPolicy: 'write-through',
   serverWaitMs: 10_000,
   writebackIntervalMs: 1500,
   logLevel: 'info',
@@ -97,8 +98,8 @@ describe('the daemons of a cluster', () => {
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
       'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
         ' --server-pages 128 --open-policy wait --heartbeat 100ms --lease 400ms' +
-        ' --margin 100ms --lost-after 60s --netem /c/run/server.netem --log-level info',
-      ' --margin 100ms --netem /c/run/server.netem --log-level info',
+        ' --margin 100ms --lost-after 60s --netem /c/run/server.netem --degraded write-through' +
+        ' --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +

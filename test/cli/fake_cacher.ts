@@ -57,7 +57,14 @@ export class FakeCacher {
     if (message.type === 'write') {
       const { request, bytes, offset } = message;
       if (!this.#denies) this.#contents(message.file).set(bytes, offset);
-      return { type: 'writeDone', request, count: bytes.length, version: VERSION, copies: 2 };
+      return {
+        type: 'writeDone',
+        request,
+        count: bytes.length,
+        version: VERSION,
+        copies: 2,
+        degraded: false,
+      };
     }
     return { type: 'failed', request: 0, code: 'EPROTO', message: message.type };
   }

@@ -15,7 +15,12 @@ export const HOST = '127.0.0.1';
 /** The key of every cluster of these tests. */
 export const KEY = new Uint8Array(32).fill(0x63);
 /** Long enough for a machine that is busy with other tests, short enough to wait for after a restart. */
-export const LEASES = { leaseMs: 1000, marginMs: 250, lostAfterMs: 60_000 } as const;
+export const LEASES = {
+  leaseMs: 1000,
+  marginMs: 250,
+  lostAfterMs: 60_000,
+  degradedPolicy: 'write-through',
+} as const;
 /** So long that nothing is scrubbed, but where a test wishes it. */
 export const NO_SCRUB_MS = 86_400_000;
 export const SERVER_WAIT_MS = 10_000;

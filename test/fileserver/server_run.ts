@@ -46,7 +46,8 @@ export class ServerRun {
       marginMs: leaseMs / 4,
       lostAfterMs: LONG_MS,
       scrubMs,
-    };
+      degradedPolicy: 'write-through',
+    } as const;
     this.server = newServer({ geometry: GEOMETRY, epoch: 1, openPolicy, ...times }, 0, (file) =>
       this.meta(file),
     );

@@ -6,6 +6,7 @@
 import * as cacherCore from '../../cacher/cacher_core.ts';
 import type { Cacher, CacherCommand } from '../../cacher/cacher_state.ts';
 import { COURSE } from '../../cacher/replacement.ts';
+import type { DegradedPolicy } from '../../fileserver/degraded.ts';
 import * as serverCore from '../../fileserver/server_core.ts';
 import type { Server, ServerCommand } from '../../fileserver/server_state.ts';
 import { decode, encode } from '../../protocol/codec.ts';
@@ -30,6 +31,7 @@ export interface ClusterSettings {
   readonly policy: OpenPolicy;
   readonly leaseMs: number;
   readonly lostAfterMs: number;
+  readonly degradedPolicy: DegradedPolicy;
   readonly serverWaitMs: number;
 }
 
@@ -83,11 +85,11 @@ export class Cluster {
   }
 
   #newServer(epoch: number): Server {
-    const { policy, serverPages, leaseMs, lostAfterMs } = this.#settings;
+    const { policy, degradedPolicy, serverPages, leaseMs, lostAfterMs } = this.#settings;
     const leases = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4, lostAfterMs };
     // No story is long enough for the scrub.
     const times = { ...leases, scrubMs: 1e9 };
-    const options = { geometry: GEOMETRY, epoch, openPolicy: policy, ...times };
+    const options = { geometry: GEOMETRY, epoch, openPolicy: policy, degradedPolicy, ...times };
     return serverCore.newServer(options, serverPages, this.disk.meta);
   }
 
@@ -350,7 +352,7 @@ export class Cluster {
       }
     }
     const live = [...this.cachers].filter(([name]) => !this.stopped.has(name));
-    const history = { operations: [], acknowledged: this.#acknowledged, failures: 0 };
+    const history = { acknowledged: this.#acknowledged };
     checkAlways(
       server,
       live.map(([, cacher]) => cacher),

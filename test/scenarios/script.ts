@@ -58,6 +58,13 @@ const CALLS: readonly Command[] = [
     },
   },
   {
+    pattern: pattern('APP flushes(?: (\\d+))?'),
+    run: (cluster, name = '', file) => {
+      const what = { file: fileOf(file ?? '0'), all: file === undefined };
+      cluster.call(name, (request) => ({ type: 'flush', request, ...what }));
+    },
+  },
+  {
     pattern: pattern('(\\w+) forgets NAME'),
     run: (cluster, name = '', node = '') => {
       cluster.forget(name, node);
@@ -231,7 +238,7 @@ const POLICIES: readonly OpenPolicy[] = ['share', 'wait', 'fail'];
 /** Leases and waits that no scenario sees the end of, unless it is about them. */
 const FOREVER_MS = 1e9;
 
-/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share lease=2000 lostAfter=60000 wait=10000`. */
+/** `cluster n1 n2 pages=2 serverPages=4 writeback=30000 policy=share degraded=refuse lease=2000 lostAfter=60000 wait=10000`. */
 const startCluster = (line: string): Cluster => {
   const words = line.split(' ').slice(1);
   const value = (name: string): string | undefined =>
@@ -242,6 +249,7 @@ const startCluster = (line: string): Cluster => {
     serverPages: Number(value('serverPages') ?? 4),
     writebackMs: Number(value('writeback') ?? 30_000),
     leaseMs: Number(value('lease') ?? FOREVER_MS),
+    degradedPolicy: value('degraded') === 'refuse' ? 'refuse' : 'write-through',
     lostAfterMs: Number(value('lostAfter') ?? FOREVER_MS),
     serverWaitMs: Number(value('wait') ?? FOREVER_MS),
     policy: POLICIES.find((policy) => policy === value('policy')) ?? 'share',

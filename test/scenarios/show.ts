@@ -42,7 +42,7 @@ export const showAnswer = (message: Message): string => {
     case 'readDone':
       return `read ${showBytes(message.bytes)} from ${message.source}`;
     case 'writeDone':
-      return `wrote ${message.count} bytes, ${message.copies === 0 ? 'disk' : `${message.copies} memories`}`;
+      return `wrote ${message.count} bytes, ${message.copies === 0 ? 'disk' : `${message.copies} memories`}${message.degraded ? ' (degraded)' : ''}`;
     case 'forgotten':
       return `forgotten, ${message.files} files`;
     case 'failed':

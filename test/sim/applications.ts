@@ -1,7 +1,13 @@
 /** Applications that open, read and write at random, with values that are never written twice. */
 
 import type { Operation } from '../../cli/check/operation.ts';
-import { fileSizeBytes, type FileNumber, type Geometry } from '../../protocol/ids.ts';
+import {
+  compareVersions,
+  fileSizeBytes,
+  type FileNumber,
+  type Geometry,
+  type Version,
+} from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { fail, type World } from './world.ts';
 
@@ -23,14 +29,20 @@ export interface ApplicationSettings {
 export interface History {
   readonly operations: Operation[];
   /** File → the newest version whose write was acknowledged from two memories. */
-  readonly acknowledged: Map<FileNumber, { term: number; counter: number }>;
+  readonly acknowledged: Map<FileNumber, Version>;
+  /** File → when the server last declared writes of it lost. */
+  readonly lostAtMs: Map<FileNumber, number>;
+  /** The version that the disk has; undefined while the server is down. */
+  diskVersion: (file: FileNumber) => Version | undefined;
   failures: number;
 }
 
 /** What is called and not yet answered. */
 interface Call {
-  readonly message: Message<'open' | 'read' | 'write' | 'close'>;
+  readonly message: Message<'open' | 'read' | 'write' | 'close' | 'flush'>;
   readonly startMs: number;
+  /** What was acknowledged when a flush was asked for. */
+  readonly acknowledged: ReadonlyMap<FileNumber, Version> | undefined;
 }
 
 export class SimulatedApplication {
@@ -39,7 +51,7 @@ export class SimulatedApplication {
   readonly #settings: ApplicationSettings;
   readonly #history: History;
   readonly #geometry: Geometry;
-  readonly #open = new Map<FileNumber, number>();
+  readonly #open = new Map<FileNumber, { mode: number; sinceMs: number; stale: boolean }>();
   #call: Call | undefined;
   #request = 0;
   /** Counts lost connections; what was planned on an earlier one is void. */
@@ -126,14 +138,16 @@ export class SimulatedApplication {
     const { random } = this.#world;
     const file = Math.floor(random() ** 2 * this.#settings.files) as FileNumber;
     const request = ++this.#request;
-    const mode = this.#open.get(file);
+    const open = this.#open.get(file);
     this.#left--;
-    if (mode === undefined) {
+    if (open === undefined) {
       this.#start({ type: 'open', request, file, mode: random() < 0.6 ? 1 : 0 });
-    } else if (random() < 0.1) {
+    } else if (open.stale || random() < 0.1) {
       this.#start({ type: 'close', request, file });
+    } else if (random() < 0.05) {
+      this.#start({ type: 'flush', request, file, all: random() < 0.2 });
     } else {
-      this.#use(file, mode, request);
+      this.#use(file, open.mode, request);
     }
   }
 
@@ -152,11 +166,12 @@ export class SimulatedApplication {
   }
 
   #start(message: Call['message']): void {
-    this.#call = { message, startMs: this.#world.queue.now };
+    const acknowledged = message.type === 'flush' ? new Map(this.#history.acknowledged) : undefined;
+    this.#call = { message, startMs: this.#world.queue.now, acknowledged };
     this.#port.request(message);
   }
 
-  #finish({ message, startMs }: Call, answer: Message): void {
+  #finish({ message, startMs, acknowledged }: Call, answer: Message): void {
     const { file } = message;
     const base = { process: this.#port.name, file, startNs: startMs, endNs: this.#world.queue.now };
     if (answer.type === 'failed') {
@@ -166,11 +181,23 @@ export class SimulatedApplication {
         if (message.type === 'write') this.#unknown(message, startMs);
         return;
       }
+      if (answer.code === 'ESTALE' && this.#history.lostAtMs.has(file)) {
+        const open = this.#open.get(file);
+        if (open !== undefined) open.stale = true;
+        if (message.type === 'write') this.#unknown(message, startMs);
+        return;
+      }
+      // One of the files of a flush of all.
+      if (answer.code === 'ESTALE' && message.type === 'flush' && message.all) return;
+      if (answer.code === 'EROFS' && message.type === 'write') return;
       if (answer.code !== 'EBUSY')
         fail(`${message.type} ${file}: ${answer.code} ${answer.message}`);
       return;
     }
-    if (message.type === 'open') this.#open.set(file, message.mode);
+    if (message.type === 'flush') this.#checkFlushed(message, acknowledged);
+    else if (message.type !== 'open' && message.type !== 'close') this.#checkFresh(file);
+    if (message.type === 'open')
+      this.#open.set(file, { mode: message.mode, sinceMs: startMs, stale: false });
     if (message.type === 'close') this.#open.delete(file);
     if (message.type === 'read' && answer.type === 'readDone') {
       const { offset, length } = message;
@@ -195,12 +222,28 @@ export class SimulatedApplication {
     }
   }
 
-  #acknowledge(file: FileNumber, version: { term: number; counter: number }): void {
+  /** What was acknowledged when the flush was asked for is on the disk, or was lost since, and said to be. */
+  #checkFlushed(message: Message<'flush'>, acknowledged: Call['acknowledged'] = new Map()): void {
+    for (const [file, version] of acknowledged) {
+      const saved = this.#history.diskVersion(file);
+      if (saved === undefined || (!message.all && file !== message.file)) continue;
+      if (compareVersions(saved, version) < 0) fail(`file ${file} was flushed and is not saved`);
+    }
+  }
+
+  /** A handle from before a loss is of no use after it. */
+  #checkFresh(file: FileNumber): void {
+    const lostAtMs = this.#history.lostAtMs.get(file) ?? Infinity;
+    const openedMs = this.#open.get(file)?.sinceMs ?? Infinity;
+    if (openedMs < lostAtMs && this.#world.queue.now > lostAtMs) {
+      fail(`${this.#port.name} uses file ${file} as it was open before its writes were lost`);
+    }
+  }
+
+  #acknowledge(file: FileNumber, version: Version): void {
     const before = this.#history.acknowledged.get(file);
-    const newer =
-      before === undefined ||
-      version.term > before.term ||
-      (version.term === before.term && version.counter > before.counter);
-    if (newer) this.#history.acknowledged.set(file, version);
+    if (before === undefined || compareVersions(version, before) > 0) {
+      this.#history.acknowledged.set(file, version);
+    }
   }
 }

@@ -13,6 +13,8 @@ export interface FaultTargets {
   readonly cachers: number;
   /** The process dies with its memory; it is started again after `downMs`. */
   readonly crashCacher: (place: number, downMs: number) => void;
+  /** An operator says that the node does not come back; the server may refuse that. */
+  readonly forget: (place: number) => void;
   readonly crashServer: (downMs: number) => void;
   /** The process stands still, as on SIGSTOP. */
   readonly pauseCacher: (place: number, forMs: number) => void;
@@ -34,6 +36,8 @@ const newCounts = () => ({
   serverCrashes: 0,
   serverPauses: 0,
   crashesWithServer: 0,
+  crashesOfTwo: 0,
+  forgotten: 0,
 });
 
 export type FaultCounts = ReturnType<typeof newCounts>;
@@ -51,10 +55,19 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   serverCrashes: 4,
   serverPauses: 2,
   crashesWithServer: 1,
+  crashesOfTwo: 4,
+  forgotten: 3,
 };
 
 /** Kinds that destroy what a cacher has in its memory. */
-const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set<FaultKind>(['crashes', 'crashesWithServer']);
+const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  'crashes',
+  'crashesWithServer',
+  'crashesOfTwo',
+  'forgotten',
+]);
+/** Kinds that destroy two memories together: what only they had may be lost, but never silently. */
+const LOSING: ReadonlySet<FaultKind> = new Set<FaultKind>(['crashesOfTwo', 'forgotten']);
 
 const FIRST_FAULT_MS = 700;
 const MAX_SPACING_MS = 1500;
@@ -62,6 +75,9 @@ const MAX_DOWN_MS = 1500;
 const LEAST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1500;
 const MAX_CUT_MS = 3000;
+/** An operator gives nodes up when their leases are over. */
+const FORGOTTEN_AFTER_MS = 1500;
+const FORGOTTEN_DOWN_MS = 3000;
 /** How often the plan looks whether the cluster is whole again. */
 const LOOK_MS = 20;
 /** The cluster must be whole again within this time, however bad the network is. */
@@ -72,15 +88,23 @@ export class FaultPlan {
   readonly #queue: EventQueue;
   readonly #random: Prng;
   readonly #targets: FaultTargets;
+  readonly #mayLose: boolean;
   #left: number;
   /** When the last fault so far is over. */
   #overAtMs = 0;
 
-  constructor(queue: EventQueue, random: Prng, targets: FaultTargets, faults: number) {
+  constructor(
+    queue: EventQueue,
+    random: Prng,
+    targets: FaultTargets,
+    faults: number,
+    mayLose: boolean,
+  ) {
     this.#queue = queue;
     this.#random = random;
     this.#targets = targets;
     this.#left = faults;
+    this.#mayLose = mayLose;
     if (faults > 0) this.#planNext(FIRST_FAULT_MS);
   }
 
@@ -97,7 +121,8 @@ export class FaultPlan {
   }
 
   #pick(): FaultKind {
-    const kinds = Object.entries(WEIGHTS) as [FaultKind, number][];
+    const all = Object.entries(WEIGHTS) as [FaultKind, number][];
+    const kinds = all.filter(([kind]) => this.#mayLose || !LOSING.has(kind));
     let at = this.#random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
     for (const [kind, weight] of kinds) {
       at -= weight;
@@ -139,6 +164,18 @@ export class FaultPlan {
         targets.crashCacher(place, downMs);
         targets.crashServer(serverDownMs);
         return Math.max(downMs, serverDownMs);
+      }
+      case 'crashesOfTwo':
+        targets.crashCacher(place, downMs);
+        targets.crashCacher((place + 1) % cachers, downMs);
+        return downMs;
+      case 'forgotten': {
+        const both = [place, (place + 1) % cachers];
+        for (const each of both) targets.crashCacher(each, FORGOTTEN_DOWN_MS);
+        this.#queue.after(FORGOTTEN_AFTER_MS, () => {
+          for (const each of both) targets.forget(each);
+        });
+        return FORGOTTEN_DOWN_MS;
       }
       case 'serverCrashes':
         targets.crashServer(downMs);

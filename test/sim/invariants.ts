@@ -57,7 +57,7 @@ const checkTwoCopies = (
   file: FileNumber,
   held: [Cacher, CachedFile][],
   server: Server,
-  history: History,
+  history: Pick<History, 'acknowledged'>,
   needed: number,
 ): void => {
   const version = history.acknowledged.get(file);
@@ -74,7 +74,7 @@ const checkTwoCopies = (
 export const checkAlways = (
   server: Server,
   cachers: readonly Cacher[],
-  history: History,
+  history: Pick<History, 'acknowledged'>,
   clock: (cacher: Cacher) => number,
   /** Two, or one in runs where nodes are lost: then there is a moment before the next has it. */
   copiesNeeded: number,

@@ -58,9 +58,11 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   operations: flags.operations,
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
   faults: flags.faults ?? (seed % 4) * 3,
+  losses: seed % 5 === 2,
   serverWaitMs: seed % 3 === 1 ? 1500 : 20_000,
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
+  degradedPolicy: seed % 7 === 3 ? 'refuse' : 'write-through',
   links: flags.links ?? 'rudp',
   encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
   profile: flags.profile,
@@ -99,7 +101,7 @@ const runOne = (seed: number, flags: Flags): boolean => {
 /** Everything that goes wrong, by the names of its counters. */
 const FAULTS = [
   ...FAULT_KINDS,
-  ...['restarts', 'serverRestarts', 'driftingClocks', 'linksBroken'],
+  ...['declaredLosses', 'restarts', 'serverRestarts', 'driftingClocks', 'linksBroken'],
   ...['lost', 'duplicated', 'reordered', 'corrupted'],
 ] as const;
 /** With so many seeds, every kind of fault has to happen. */

@@ -1,9 +1,10 @@
 /** The file server in the simulator: the same core and disk core, a fake disk, virtual time. */
 
 import { decode, encode } from '../../protocol/codec.ts';
-import { SERVER } from '../../protocol/ids.ts';
+import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import { channelOf, priorityOf } from '../../protocol/messages.ts';
 import { DiskCore, type DiskCommand } from '../../fileserver/disk/disk_core.ts';
+import type { DegradedPolicy } from '../../fileserver/degraded.ts';
 import * as core from '../../fileserver/server_core.ts';
 import type { Server, ServerCommand } from '../../fileserver/server_state.ts';
 import type { OpenPolicy } from '../../protocol/ids.ts';
@@ -27,6 +28,7 @@ export class SimulatedServer {
   readonly disk = new DiskCore();
   #links: Links | undefined;
   readonly #openPolicy: OpenPolicy;
+  readonly #degradedPolicy: DegradedPolicy;
   readonly #incarnation: number;
   readonly #cachePages: number;
   #timerMs = Infinity;
@@ -43,6 +45,7 @@ export class SimulatedServer {
     world: World,
     fakeDisk: FakeDisk,
     openPolicy: OpenPolicy,
+    degradedPolicy: DegradedPolicy,
     cachePages: number,
     incarnation: number,
   ) {
@@ -50,6 +53,7 @@ export class SimulatedServer {
     this.#world = world;
     this.#fakeDisk = fakeDisk;
     this.#openPolicy = openPolicy;
+    this.#degradedPolicy = degradedPolicy;
     this.#cachePages = cachePages;
     this.disk.open();
     this.#drainDisk();
@@ -106,6 +110,16 @@ export class SimulatedServer {
     } else if (!this.closed) {
       step();
     }
+  }
+
+  /** An operator gives a node up. */
+  forget(node: NodeId): void {
+    this.#run(() => {
+      if (this.server === undefined) return;
+      const message = { type: 'forget', request: 1, node } as const;
+      core.handleMessage(this.server, 'operator', message, this.#now());
+      this.#drain();
+    });
   }
 
   stop(): void {
@@ -182,6 +196,7 @@ export class SimulatedServer {
           marginMs: this.#world.leaseMs / MARGIN_PART,
           lostAfterMs: LOST_AFTER_MS,
           scrubMs: SCRUB_MS,
+          degradedPolicy: this.#degradedPolicy,
         };
         const { clusterEpoch, longestLeaseMs } = event;
         const record = {

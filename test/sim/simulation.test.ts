@@ -14,9 +14,11 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   operations: 30,
   breaks: 0,
   faults: 0,
+  losses: false,
   serverWaitMs: 20_000,
   clockDrift: 0,
   openPolicy: 'share',
+  degradedPolicy: 'write-through',
   links: 'rudp',
   encrypted: false,
   loss: 0.1,
@@ -60,7 +62,13 @@ describe('the cluster in virtual time', () => {
     const met: Record<string, number> = {};
     for (let seed = 300; seed < 306; seed++) {
       const { failure, counters } = simulate(
-        options(seed, { links: 'direct', faults: 12, clockDrift: 0.1, operations: 20 }),
+        options(seed, {
+          links: 'direct',
+          faults: 14,
+          losses: true,
+          clockDrift: 0.1,
+          operations: 20,
+        }),
       );
       expect(failure, `seed ${seed}`).to.equal(undefined);
       for (const [name, value] of Object.entries(counters)) met[name] = (met[name] ?? 0) + value;

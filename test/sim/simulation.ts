@@ -8,6 +8,7 @@ import { FakeDisk } from '../fileserver/disk/fake_disk.ts';
 import { SimulatedApplication, type History } from './applications.ts';
 import type { DirectNetwork } from './direct_network.ts';
 import { RudpNetwork } from './rudp_network.ts';
+import { DeclaredLosses } from './declared_losses.ts';
 import { EventQueue } from './event_queue.ts';
 import { FaultPlan, type FaultTargets } from './faults.ts';
 import { checkAlways, checkAtRest, checkLinearizable, checkSaved } from './invariants.ts';
@@ -49,7 +50,14 @@ class Simulation {
   readonly #applications: SimulatedApplication[] = [];
   readonly #ports: { link: string; place: number; application: SimulatedApplication }[] = [];
   readonly #geometry: Geometry;
-  readonly history: History = { operations: [], acknowledged: new Map(), failures: 0 };
+  readonly history: History = {
+    operations: [],
+    acknowledged: new Map(),
+    lostAtMs: new Map(),
+    failures: 0,
+    diskVersion: (file) => this.#server.server?.meta(file).version,
+  };
+  readonly #losses = new DeclaredLosses(this.history);
   #hash = 0x811c9dc5;
   #limitMs = LIMIT_MS;
   #healedAtMs = Infinity;
@@ -75,7 +83,13 @@ class Simulation {
     this.#server = this.#startServer(1);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);
     for (let index = 1; index <= options.directClients; index++) this.#addDirectClient(index);
-    this.faults = new FaultPlan(this.queue, this.#prng.fork(), this.#targets(), options.faults);
+    this.faults = new FaultPlan(
+      this.queue,
+      this.#prng.fork(),
+      this.#targets(),
+      options.faults,
+      options.losses && options.cachers > 1,
+    );
     this.queue.at(HEAL_MS, () => {
       this.#healWhenOver();
     });
@@ -113,8 +127,9 @@ class Simulation {
   }
 
   #startServer(life: number): SimulatedServer {
-    const { openPolicy, blocksPerFile } = this.#options;
-    return new SimulatedServer(this.#world, this.#disk, openPolicy, blocksPerFile * 3, life);
+    const { openPolicy, degradedPolicy, blocksPerFile } = this.#options;
+    const policies = [openPolicy, degradedPolicy] as const;
+    return new SimulatedServer(this.#world, this.#disk, ...policies, blocksPerFile * 3, life);
   }
 
   #startCacher(index: number, life: number): SimulatedCacher {
@@ -162,6 +177,9 @@ class Simulation {
       crashCacher: (place, downMs) => {
         this.#crashCacher(place, downMs);
       },
+      forget: (place) => {
+        this.#server.forget(`n${place + 1}` as NodeId);
+      },
       crashServer: (downMs) => {
         this.#crashServer(downMs);
       },
@@ -194,6 +212,10 @@ class Simulation {
   #crashCacher(place: number, downMs: number): void {
     this.#world.trace(`n${place + 1} crashes`);
     this.#cachers[place]?.crash();
+    // A second one before the first is back takes the last copies with it.
+    if (this.#cachers.filter((each) => each.stopped).length > 1) {
+      this.#losses.possibleSinceMs = Math.min(this.#losses.possibleSinceMs, this.queue.now);
+    }
     const mine = this.#ports.filter((each) => each.place === place);
     for (const { application } of mine) application.lost();
     this.queue.after(downMs, () => {
@@ -269,7 +291,14 @@ class Simulation {
     // Once a node was given up there is a moment before the next one has the second copy.
     const losses = this.serverRestarts + server.counters.membersLost + this.faults.counts.crashes;
     const needed = losses > 0 ? 1 : 2;
-    checkAlways(server, this.#cores(), this.history, clock, needed);
+    this.#losses.look(server, this.queue.now);
+    checkAlways(
+      server,
+      this.#cores(),
+      this.history,
+      clock,
+      this.queue.now < this.#losses.possibleSinceMs ? needed : 0,
+    );
   }
 
   #runUntil(done: () => boolean, what: () => string): void {
@@ -329,6 +358,7 @@ class Simulation {
   counters(): Record<string, number> {
     const sum: Record<string, number> = { linksBroken: this.#network.broken };
     Object.assign(sum, this.faults.counts);
+    sum['declaredLosses'] = this.#losses.count;
     sum['restarts'] = this.restarts;
     sum['serverRestarts'] = this.serverRestarts;
     sum['driftingClocks'] = this.#options.clockDrift > 0 ? this.#options.cachers : 0;

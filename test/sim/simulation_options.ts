@@ -1,5 +1,6 @@
 /** What a run of the simulator is made of, and what comes of it. */
 
+import type { DegradedPolicy } from '../../fileserver/degraded.ts';
 import type { OpenPolicy } from '../../protocol/ids.ts';
 
 export interface SimulationOptions {
@@ -14,8 +15,11 @@ export interface SimulationOptions {
   /** How many times links are broken, losing what is under way. */
   readonly breaks: number;
   readonly openPolicy: OpenPolicy;
+  readonly degradedPolicy: DegradedPolicy;
   /** How many faults there are, of nodes and of links (faults.ts). */
   readonly faults: number;
+  /** Some faults destroy two memories together. */
+  readonly losses: boolean;
   /** How long an operation may wait for the cluster. */
   readonly serverWaitMs: number;
   /** How much faster or slower a node's clock may go, 0.1 for 10 %. */

@@ -1,7 +1,5 @@
 /** I/O: the cacher as a daemon: its core on a UDP socket and on a unix socket for applications. */
 
-import { lookup } from 'node:dns/promises';
-import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { decode, encode } from '../protocol/codec.ts';
@@ -19,6 +17,7 @@ import { ApplicationSocket } from './application_socket.ts';
 import * as core from './cacher_core.ts';
 import type { Cacher, CacherCommand } from './cacher_state.ts';
 import { COURSE } from './replacement.ts';
+import { resolveServer, sourceAddress } from './server_address.ts';
 
 export interface CacherConfig {
   readonly node: NodeId;
@@ -46,17 +45,10 @@ export interface CacherDaemon {
 
 /** How long a cacher tries to register before it gives up starting. */
 const START_LIMIT_MS = 15_000;
-const IPV4 = 4;
 
-/** The address that others reach this socket by. */
-const advertised = (host: string, port: number): string => {
-  if (host !== '0.0.0.0') return `${host}:${port}`;
-  for (const addresses of Object.values(networkInterfaces())) {
-    const outside = addresses?.find((each) => each.family === 'IPv4' && !each.internal);
-    if (outside !== undefined) return `${outside.address}:${port}`;
-  }
-  return `127.0.0.1:${port}`;
-};
+const ANY_ADDRESS = '0.0.0.0';
+/** How often the name of a server that is out of reach is looked up again. */
+const RESOLVE_INTERVAL_MS = 1000;
 
 class Daemon implements CacherDaemon {
   readonly #config: CacherConfig;
@@ -67,6 +59,8 @@ class Daemon implements CacherDaemon {
   #peers = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   readonly #dropped = new DroppedSends();
+  #serverAddress = '';
+  #looking: NodeJS.Timeout | undefined;
   #ended = false;
   #starting: { resolve: () => void; reject: (error: Error) => void } | undefined;
   #resolveStopped: (error: Error | undefined) => void = () => undefined;
@@ -99,19 +93,20 @@ class Daemon implements CacherDaemon {
     });
     try {
       this.#socket = await this.#bind();
-      const { port } = this.#socket;
+      const address = await resolveServer(server);
+      const everywhere = listen.host === ANY_ADDRESS;
+      const host = everywhere ? ((await sourceAddress(address)) ?? listen.host) : listen.host;
       const options = {
         node,
         incarnation: this.#incarnation,
-        address: advertised(listen.host, port),
+        address: `${host}:${this.#socket.port}`,
         pages,
         writebackIntervalMs: this.#config.writebackIntervalMs,
         serverWaitMs: this.#config.serverWaitMs,
         policy: COURSE,
       };
       this.#cacher = core.newCacher(options, performance.now());
-      const ip = (await lookup(server.host, { family: IPV4 })).address;
-      await this.#register(`${ip}:${server.port}`);
+      await this.#register(address);
     } catch (error) {
       const failure = error instanceof FsError ? error : new FsError('EINVAL', messageOf(error));
       this.#end(failure);
@@ -162,6 +157,7 @@ class Daemon implements CacherDaemon {
           const seconds = START_LIMIT_MS / 1000;
           reject(new FsError('ETIMEDOUT', `no file server answers at ${address} for ${seconds} s`));
         }, START_LIMIT_MS);
+        this.#serverAddress = address;
         this.#socket?.setPeer(SERVER, address, 'always');
         this.#guard(() => undefined);
       });
@@ -169,6 +165,21 @@ class Daemon implements CacherDaemon {
       clearTimeout(limit);
       this.#starting = undefined;
     }
+  }
+
+  /** A server that is started anew may have another address by now: services in a swarm do. */
+  async #lookForServer(): Promise<void> {
+    const address = await resolveServer(this.#config.server).catch(() => undefined);
+    if (address === undefined || address === this.#serverAddress || this.#ended) return;
+    this.#config.log.info(`the file server is at ${address} now`);
+    this.#serverAddress = address;
+    this.#socket?.setPeer(SERVER, address, 'always');
+  }
+
+  #whileServerIsAway(isAway: boolean): void {
+    clearInterval(this.#looking);
+    if (!isAway) return;
+    this.#looking = setInterval(() => void this.#lookForServer(), RESOLVE_INTERVAL_MS);
   }
 
   stop(): void {
@@ -267,6 +278,7 @@ class Daemon implements CacherDaemon {
     const peer = event.peer.split('#', 1)[0] as NodeId;
     // The file server is at the other end of the link that we dialled: nobody else speaks for it.
     if (peer === SERVER && event.peer !== SERVER) return;
+    if (peer === SERVER && event.type !== 'message') this.#whileServerIsAway(event.type === 'down');
     switch (event.type) {
       case 'up':
         core.handlePeerUp(cacher, peer, now);
@@ -302,6 +314,7 @@ class Daemon implements CacherDaemon {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#looking);
     const { log, node } = this.#config;
     if (error === undefined) log.info(`${node} has stopped`);
     else log.fatal({ err: error }, error.message);

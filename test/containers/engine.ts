@@ -35,8 +35,7 @@ export const leftovers = async (label: string): Promise<string[]> => {
   return found.flat();
 };
 
-const REMOVE = `
-cat >/dev/null
+const REMOVE_LABELLED = `
 docker ps --all --quiet --filter "label=$0" | xargs -r docker rm --force --volumes
 docker network ls --quiet --filter "label=$0" | xargs -r docker network rm
 docker volume ls --quiet --filter "label=$0" | xargs -r docker volume rm --force
@@ -44,10 +43,11 @@ docker volume ls --quiet --filter "label=$0" | xargs -r docker volume rm --force
 
 /**
  * Removes everything that carries the label as soon as this process has ended, however it ends: what
- * it watches is the other end of a pipe.
+ * watches it is at the other end of a pipe. `first` are shell commands to begin with.
  */
-export const removeAtTheEnd = (label: string): void => {
-  const watcher = spawn('sh', ['-c', REMOVE, label], {
+export const removeAtTheEnd = (label: string, first = ''): void => {
+  const script = `cat >/dev/null\n${first}\n${REMOVE_LABELLED}`;
+  const watcher = spawn('sh', ['-c', script, label], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });

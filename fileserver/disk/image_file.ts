@@ -27,6 +27,8 @@ export interface DiskPort {
   handleFailed(token: number, error: string): void;
 }
 
+const ANY_MAY_WRITE = 0o222;
+
 /** An image that this process has open, and nobody else. */
 export class ImageFile {
   readonly #file: fs.FileHandle;
@@ -38,9 +40,18 @@ export class ImageFile {
     this.#lock = lock;
   }
 
-  /** Throws FsError EBUSY if another process has it open, ENOENT if there is no such file. */
+  /**
+   * Throws FsError EBUSY if another process has it open, ENOENT if there is no such file, EINVAL if its
+   * permissions are those of a file that is not to be written, which root could open all the same.
+   */
   static async open(imagePath: string): Promise<ImageFile> {
     await requireFile(imagePath);
+    if (((await fs.stat(imagePath)).mode & ANY_MAY_WRITE) === 0) {
+      throw new FsError(
+        'EINVAL',
+        `${imagePath} is read-only; a server writes to its disk: chmod u+w`,
+      );
+    }
     const lock = await lockImage(imagePath);
     try {
       return new ImageFile(await fs.open(imagePath, 'r+'), lock);

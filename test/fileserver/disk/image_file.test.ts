@@ -156,6 +156,16 @@ describe('an image file', () => {
     await (await ImageFile.open(image)).close();
   });
 
+  it('is not served if it is read-only, but checked', async () => {
+    await formatImage(image, SMALL, OPTIONS);
+    await fs.chmod(image, 0o444);
+    const refused = await failure(ImageFile.open(image));
+    expect(refused).to.include({ code: 'EINVAL' });
+    expect(refused.message).to.match(/volume is read-only; .*: chmod u\+w$/);
+    expect((await checkImage(image)).findings).to.deep.equal([]);
+    expect(await fs.readdir(folder)).to.deep.equal(['volume']);
+  });
+
   it('is taken over from a process that was killed', async () => {
     await formatImage(image, SMALL, OPTIONS);
     const script = `require('node:net').createServer().listen(${JSON.stringify(`${image}.lock.0badcafe`)}, () => console.log('up'))`;

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { findingsOn } from './crash_world.ts';
 import { fillContents } from '../../../fileserver/disk/fill.ts';
 import { COMMITS_QUEUED_MAX, GROUP_RECORDS_MAX } from '../../../fileserver/disk/journal.ts';
 import { computeLayout, SECTOR_BYTES } from '../../../fileserver/disk/layout.ts';
@@ -209,7 +210,7 @@ describe('the journal', () => {
     expect(opened(disk).core.markedFiles()).to.deep.equal([0, 4]);
   });
 
-  it('starts from either superblock copy alone', () => {
+  it('starts from either superblock copy alone, and writes the damaged one anew', () => {
     for (let rounds = 1; rounds < 40; rounds++) {
       const run = opened(small());
       for (let round = 1; round <= rounds; round++) commitNow(run, contents(round % 6, round));
@@ -218,6 +219,7 @@ describe('the journal', () => {
         disk.edit((image) => (image[copy * SECTOR_BYTES + 30]! ^= 4));
         const again = opened(disk);
         expect(byteOf(again, rounds % 6), `after ${rounds} without copy ${copy}`).to.equal(rounds);
+        expect(findingsOn(disk)).to.deep.equal([]);
       }
     }
   });

@@ -75,6 +75,12 @@ export const MAX_COPIES_WAITING = 256;
 /** Answers without a connection (retry, refuse, reset) that wait to be sent; more are dropped. */
 export const MAX_STATELESS_QUEUED = 256;
 
+/**
+ * Cookies given out a second, and in one burst: so that a flood of hellos costs little more than to
+ * read it, and four thousand members can still come back within two seconds.
+ */
+export const RETRIES_PER_SECOND = 2_000;
+
 /** Stateless resets a second, and in one burst. */
 export const RESETS_PER_SECOND = 100;
 

@@ -8,6 +8,7 @@ import {
   COOKIE_PERIOD_MS,
   MAX_STATELESS_QUEUED,
   RESETS_PER_SECOND,
+  RETRIES_PER_SECOND,
   TAG_BYTES,
   VERSION,
 } from './limits.ts';
@@ -18,6 +19,7 @@ import type { Millis } from './millis.ts';
 import { encodeRefuse, encodeReset, encodeRetry, equalBytes, refuseBound } from './packet_codec.ts';
 import { PREFIX_BYTES, RESET_BYTES, REFUSE_BYTES, type ConnectionId } from './packet_codec.ts';
 import type { Protection } from './protection.ts';
+import { RateLimit } from './rate_limit.ts';
 import type { EndpointCounters } from './stats.ts';
 import { writeUint32 } from './varint.ts';
 
@@ -37,8 +39,8 @@ export class StatelessAnswers {
   readonly #localName: string;
   readonly #counters: EndpointCounters;
   readonly #queue = new Fifo<Outgoing>();
-  #resetTokens = RESETS_PER_SECOND;
-  #resetTokensAt: Millis = 0;
+  readonly #resets = new RateLimit(RESETS_PER_SECOND);
+  readonly #retries = new RateLimit(RETRIES_PER_SECOND);
 
   constructor(protection: Protection, localName: string, counters: EndpointCounters) {
     this.#protection = protection;
@@ -65,10 +67,10 @@ export class StatelessAnswers {
     return cookie;
   }
 
-  /** Sends `from` a cookie to come back with. */
+  /** Sends `from` a cookie to come back with, unless strangers have had too many in this second. */
   retry(from: string, clientId: ConnectionId, now: Millis): void {
     const period = Math.floor(now / COOKIE_PERIOD_MS);
-    if (this.#queue.length >= MAX_STATELESS_QUEUED) return;
+    if (this.#queue.length >= MAX_STATELESS_QUEUED || !this.#retries.take(now)) return;
     this.#enqueue(from, encodeRetry(clientId, this.#cookieOf(from, clientId, period)));
     this.#counters.retriesSent += 1;
   }
@@ -111,18 +113,9 @@ export class StatelessAnswers {
    */
   reset(to: string, id: ConnectionId, answeredBytes: number, now: Millis): void {
     if (answeredBytes <= RESET_BYTES || this.#localName === '') return;
-    if (!this.#takeResetToken(now)) return;
+    if (!this.#resets.take(now)) return;
     const bytes = encodeReset(id, this.#protection.mac(inputOf('reset', id, this.#localName)));
     if (this.#enqueue(to, bytes)) this.#counters.resetsSent += 1;
-  }
-
-  #takeResetToken(now: Millis): boolean {
-    const refill = ((now - this.#resetTokensAt) * RESETS_PER_SECOND) / 1000;
-    this.#resetTokens = Math.min(RESETS_PER_SECOND, this.#resetTokens + refill);
-    this.#resetTokensAt = now;
-    if (this.#resetTokens < 1) return false;
-    this.#resetTokens -= 1;
-    return true;
   }
 
   /** True if a reset comes from a peer of this name. */

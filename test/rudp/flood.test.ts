@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import { Endpoint } from '../../rudp/endpoint.ts';
-import { MAX_STATELESS_QUEUED } from '../../rudp/limits.ts';
+import { MAX_STATELESS_QUEUED, RETRIES_PER_SECOND } from '../../rudp/limits.ts';
 import { createNoiseProtection } from '../../rudp/noise_protection.ts';
 import { createChecksumProtection } from '../../rudp/checksum_protection.ts';
 import { CLIENT, SERVER, SimulatedPair } from './simulated_pair.ts';
@@ -47,6 +47,7 @@ describe('a flood', () => {
     expect(queued).to.be.at.most(MAX_STATELESS_QUEUED);
     // What finds the queue full is not counted, and costs no tag.
     expect((endpoint.counters.retriesSent - retriesBefore) * RETRY_BYTES).to.equal(answered);
+    expect(endpoint.counters.retriesSent).to.be.at.most(RETRIES_PER_SECOND + 1);
     expect(answered).to.be.lessThan(received / 20);
     expect(endpoint.nextTimeout()).to.equal(before);
     expect(endpoint.halfOpen).to.equal(0);

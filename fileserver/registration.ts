@@ -9,27 +9,23 @@ import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
+import { checkHoldings } from './impossible_holdings.ts';
 import { lossList } from './lost_files.ts';
 import { memberList, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
 import type { Recover } from './transaction.ts';
-import {
-  entryOf,
-  fileExists,
-  log,
-  sendTo,
-  type MemberRecord,
-  type Server,
-} from './server_state.ts';
+import { entryOf, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
 
 type Register = Message<'register'>;
 
 /** Throws FsError if this can never be a member. */
-const check = (server: Server, link: string, { node, incarnation }: Register): void => {
+const check = (server: Server, link: string, message: Register): void => {
+  const { node, incarnation, holdings } = message;
   if (link !== `${node}#${incarnation}` || node === SERVER) {
     throw new FsError('EPROTO', `${link} cannot register as ${node}, incarnation ${incarnation}`);
   }
   if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
+  checkHoldings(server, node, holdings);
   if (!server.members.has(node) && server.members.size >= MEMBERS_LIMIT) {
     throw new FsError('EBUSY', `the cluster has its limit of ${MEMBERS_LIMIT} members already`);
   }
@@ -130,10 +126,9 @@ const admit = (server: Server, link: string, message: Register): void => {
   });
   server.links.set(link, node);
   log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);
-  const known = holdings.filter(({ file }) => fileExists(server, file));
   // Listed as sharer before it is answered, so that no write can pass it by.
-  const kept = known.filter((each) => keepClean(server, node, each)).map(({ file }) => file);
-  const wanted = known.filter((each) => isWanted(server, each)).map(({ file }) => file);
+  const kept = holdings.filter((each) => keepClean(server, node, each)).map(({ file }) => file);
+  const wanted = holdings.filter((each) => isWanted(server, each)).map(({ file }) => file);
   answer(server, node, false, kept, wanted);
   const held = new Set(wanted);
   for (const entry of [...server.entries.values()]) {

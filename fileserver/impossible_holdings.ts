@@ -1,0 +1,41 @@
+/** What no member can hold, whatever was lost on the way: who reports it is not admitted. Pure. */
+
+import { FsError } from '../protocol/errors.ts';
+import type { Holding } from '../protocol/fields.ts';
+import { formatVersion } from '../protocol/ids.ts';
+import { fileExists, type Server } from './server_state.ts';
+
+/**
+ * Terms that were announced and never came to the disk are known to members alone once the server has
+ * started again; there are never so many.
+ */
+export const TERMS_AHEAD_LIMIT = 1_000_000;
+
+const impossible = (server: Server, { file, kind, term, version }: Holding): string | undefined => {
+  if (!fileExists(server, file)) {
+    return `it is outside the volume, whose last is ${server.options.geometry.files - 1}`;
+  }
+  // A clean copy may be newer than the disk's: of a dirty file, which is read from its owner.
+  if (kind === 'clean') return undefined;
+  const { mark, version: onDisk } = server.meta(file);
+  const entry = server.entries.get(file);
+  const newest = Math.max(mark?.term ?? 0, entry?.term ?? 0, onDisk.term);
+  if (term > newest + TERMS_AHEAD_LIMIT) {
+    return `term ${term} was never granted, the newest is ${newest}`;
+  }
+  if (kind !== 'dirty' || version.term <= term) return undefined;
+  return `version ${formatVersion(version)} is of a later term than ${term}, in which it is held`;
+};
+
+/** Throws FsError EPROTO that names the first thing that cannot be. */
+export const checkHoldings = (server: Server, node: string, holdings: readonly Holding[]): void => {
+  const seen = new Set<number>();
+  for (const holding of holdings) {
+    const { file } = holding;
+    const reason = seen.has(file) ? 'it is reported twice' : impossible(server, holding);
+    seen.add(file);
+    if (reason !== undefined) {
+      throw new FsError('EPROTO', `${node} reports file ${file}, which cannot be: ${reason}`);
+    }
+  }
+};

@@ -115,6 +115,9 @@ export class SimulatedApplication {
   /** Hears the daemon's answers. */
   readonly listener = (message: Message): void => {
     if (message.type === 'welcome') {
+      // A server that stood still may greet twice; what was planned after the first greeting is void.
+      if (this.#call !== undefined) return;
+      this.#connection++;
       this.#think();
       return;
     }

@@ -51,7 +51,8 @@ const record = (options: Partial<EndpointOptions>): Uint8Array[] => {
   for (let count = 0; count < 25; count += 1) {
     pair.send(new Uint8Array((count * 137) % 3_000), count % 5);
     const { endpoint, connection } = pair.server;
-    endpoint.send(connection, new Uint8Array(30), { ordered: count % 2 === 0 }, pair.now);
+    const options = { ordered: count % 2 === 0, ...(count % 3 === 0 ? { deadlineMs: 8 } : {}) };
+    endpoint.send(connection, new Uint8Array(30 * count), options, pair.now);
     pair.runFor(2);
   }
   pair.runFor(300);

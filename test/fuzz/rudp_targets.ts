@@ -119,7 +119,8 @@ const messageSample = (bits: number, ordered: boolean, payload: number): Uint8Ar
   };
   return sampleOf((buffer) => {
     let at = writeMessageHeader(buffer, 0, header, bits);
-    if (bits !== 0) at = writeVarint(buffer, writeVarint(buffer, at, 20), payload);
+    if (bits === MESSAGE_BITS.fragment)
+      at = writeVarint(buffer, writeVarint(buffer, at, 20), payload);
     return at + payload;
   });
 };
@@ -132,6 +133,8 @@ const message: FuzzTarget = {
     messageSample(0, false, 90),
     messageSample(MESSAGE_BITS.fragment, true, 30),
     messageSample(MESSAGE_BITS.fragment, false, 70),
+    messageSample(MESSAGE_BITS.abandoned, true, 0),
+    messageSample(MESSAGE_BITS.abandoned, false, 0),
   ],
   run(input) {
     const type = input[0] ?? 0;
@@ -140,12 +143,12 @@ const message: FuzzTarget = {
     const reader = new ByteReader(input, 1);
     if (!readMessageFrame(reader, type, first)) return false;
     if (reader.offset > input.length) throw new Error('read beyond the end');
-    const fragment = type & MESSAGE_BITS.fragment;
+    const bits = type & (MESSAGE_BITS.fragment | MESSAGE_BITS.abandoned);
     let headerBytes = 0;
     const bytes = written((buffer) => {
-      let at = writeMessageHeader(buffer, 0, first, fragment);
+      let at = writeMessageHeader(buffer, 0, first, bits);
       headerBytes = at;
-      if (fragment !== 0)
+      if (bits === MESSAGE_BITS.fragment)
         at = writeVarint(buffer, writeVarint(buffer, at, first.offset), first.length);
       return at + first.length;
     });

@@ -1,0 +1,21 @@
+/** I/O: the memory of this process, after a garbage collection (node --expose-gc). */
+
+export interface Memory {
+  /** What lives: objects and array buffers. */
+  readonly retained: number;
+  readonly rss: number;
+}
+
+export interface ReceiverReport {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly problems: readonly string[];
+  readonly memory: Memory;
+}
+
+export const memoryNow = (): Memory => {
+  if (globalThis.gc === undefined) throw new Error('run with node --expose-gc');
+  globalThis.gc();
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage();
+  return { retained: heapUsed + arrayBuffers, rss };
+};

@@ -20,6 +20,9 @@ local MAGIC = 0x72756470
 local VERSION = 1
 local HEADER_BYTES = 9
 local DATA_HEADER_BYTES = 13
+local PIECE_HEADER_BYTES = 17
+-- A piece's type is so much above that of its packet.
+local PIECE_STEP = 2
 local TAG_BYTES = 16
 local CHECKSUM_BYTES = 4
 local HELLO_BYTES = 1200
@@ -33,7 +36,17 @@ local MAX_PARAMETERS = 32
 local HIGH_LIMIT = 0x200000
 local TWO_TO_32 = 4294967296
 
-local PACKET = { hello = 1, retry = 2, welcome = 3, refuse = 4, reset = 5, data = 6, odd = 7 }
+local PACKET = {
+  hello = 1,
+  retry = 2,
+  welcome = 3,
+  refuse = 4,
+  reset = 5,
+  data = 6,
+  odd = 7,
+  piece = 8,
+  odd_piece = 9,
+}
 local PACKET_NAMES = {
   [1] = 'hello',
   [2] = 'retry',
@@ -42,6 +55,8 @@ local PACKET_NAMES = {
   [5] = 'reset',
   [6] = 'data',
   [7] = 'data (odd key phase)',
+  [8] = 'piece',
+  [9] = 'piece (odd key phase)',
 }
 
 local FRAME_NAMES = {
@@ -97,6 +112,10 @@ local f = {
   padding = ProtoField.bytes('crudp.padding', 'Padding'),
   code = ProtoField.uint64('crudp.code', 'Code', base.DEC),
   tag = ProtoField.bytes('crudp.tag', 'Tag'),
+  piece_index = ProtoField.uint8('crudp.piece.index', 'Piece'),
+  piece_count = ProtoField.uint8('crudp.piece.count', 'Pieces of the packet'),
+  piece_total = ProtoField.uint16('crudp.piece.total', 'Packet without its header (bytes)'),
+  piece_bytes = ProtoField.bytes('crudp.piece.bytes', 'Piece of the packet'),
   encrypted = ProtoField.bytes('crudp.encrypted', 'Encrypted payload'),
   checksum = ProtoField.uint32('crudp.checksum', 'CRC-32', base.HEX),
   name = ProtoField.string('crudp.name', "Sender's name"),
@@ -388,11 +407,10 @@ packets[PACKET.reset] = function(tvb, tree)
   return ''
 end
 
-packets[PACKET.data] = function(tvb, tree)
+-- What a whole data packet says after its number, in one datagram or put together from several.
+local function dissect_payload(tvb, tree, number)
   local length = tvb:len()
   if length < DATA_HEADER_BYTES + 1 + CHECKSUM_BYTES then return nil end
-  local number = tvb(HEADER_BYTES, 4):uint()
-  tree:add(f.number, tvb(HEADER_BYTES, 4))
   if is_plain(tvb) then
     local limit = length - CHECKSUM_BYTES
     local words = dissect_frames(tvb, tree, DATA_HEADER_BYTES, limit)
@@ -405,7 +423,59 @@ packets[PACKET.data] = function(tvb, tree)
   tree:add(f.tag, tvb(DATA_HEADER_BYTES + rest, TAG_BYTES))
   return number .. ': encrypted'
 end
+
+packets[PACKET.data] = function(tvb, tree)
+  if tvb:len() < DATA_HEADER_BYTES then return nil end
+  tree:add(f.number, tvb(HEADER_BYTES, 4))
+  return dissect_payload(tvb, tree, tvb(HEADER_BYTES, 4):uint())
+end
 packets[PACKET.odd] = packets[PACKET.data]
+
+-- Packets of which pieces have come, by who sent them, id and number.
+local partial = {}
+-- Whole packets, by the number of the frame in the capture that brought the last piece.
+local completed = {}
+
+function rudp.init()
+  partial = {}
+  completed = {}
+end
+
+local function note_piece(tvb, pinfo, index, count)
+  local key = tostring(pinfo.src) .. pinfo.src_port .. tostring(pinfo.dst) .. pinfo.dst_port .. tvb:raw(0, DATA_HEADER_BYTES)
+  local packet = partial[key]
+  if packet == nil then
+    packet = { pieces = {}, missing = count, count = count }
+    partial[key] = packet
+  end
+  if packet.count ~= count or packet.pieces[index] ~= nil then return end
+  packet.pieces[index] = tvb:raw(PIECE_HEADER_BYTES)
+  packet.missing = packet.missing - 1
+  if packet.missing > 0 then return end
+  local head = string.char(tvb(0, 1):uint() - PIECE_STEP) .. tvb:raw(1, DATA_HEADER_BYTES - 1)
+  completed[pinfo.number] = head .. table.concat(packet.pieces, '', 0, count - 1)
+  partial[key] = nil
+end
+
+packets[PACKET.piece] = function(tvb, tree, pinfo)
+  if tvb:len() <= PIECE_HEADER_BYTES then return nil end
+  local number = tvb(HEADER_BYTES, 4):uint()
+  local index, count = tvb(13, 1):uint(), tvb(14, 1):uint()
+  tree:add(f.number, tvb(HEADER_BYTES, 4))
+  tree:add(f.piece_index, tvb(13, 1))
+  tree:add(f.piece_count, tvb(14, 1))
+  tree:add(f.piece_total, tvb(15, 2))
+  tree:add(f.piece_bytes, tvb(PIECE_HEADER_BYTES))
+  if index >= count then return nil end
+  if not pinfo.visited then note_piece(tvb, pinfo, index, count) end
+  local place = number .. ': ' .. (index + 1) .. ' of ' .. count
+  local whole = completed[pinfo.number]
+  if whole == nil then return place end
+  local packet = ByteArray.new(whole, true):tvb('Packet of several datagrams')
+  local said = dissect_payload(packet, tree, number)
+  return said ~= nil and place .. ', ' .. said or nil
+end
+packets[PACKET.odd_piece] = packets[PACKET.piece]
 
 function rudp.dissector(tvb, pinfo, root)
   if tvb:len() < HEADER_BYTES then return 0 end
@@ -417,7 +487,7 @@ function rudp.dissector(tvb, pinfo, root)
   tree:append_text(', ' .. name)
   tree:add(f.type, tvb(0, 1))
   tree:add(f.id, tvb(1, 8))
-  local said = packets[type](tvb, tree)
+  local said = packets[type](tvb, tree, pinfo)
   if said == nil then
     tree:add_proto_expert_info(malformed, 'Malformed packet')
     said = 'malformed'

@@ -230,6 +230,9 @@ describe('daemons under bad input by UDP', function () {
       await tell({ type: 'getModified', request: 1, file, holds: false });
       for await (const { message } of connection) {
         const order = decode(message);
+        if (order.type === 'prepareOwner') {
+          await tell({ type: 'ownerPrepared', order: order.order, file });
+        }
         if (order.type === 'grant') {
           await tell({ type: 'granted', order: order.order, file });
           await tell({ type: 'writeBack', request: 2, file });

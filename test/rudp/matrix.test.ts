@@ -1,4 +1,4 @@
-/** Every combination of what a network does to datagrams, a short exchange over each. */
+/** Every combination of what networks and clocks do, a short exchange over each. */
 
 import { expect } from 'chai';
 import type { LinkProfile } from '../sim/network.ts';
@@ -13,6 +13,8 @@ const MTUS = [
   [65_507, 65_507],
   [9_000, 1_200],
 ] as const;
+/** How often the clocks move on: always, as on most systems, and as on the coarsest. */
+const TICKS_MS = [0, 1, 15];
 const CONGESTION = ['bbr', 'cubic', 'newreno'] as const;
 
 const MESSAGES = 60;
@@ -32,6 +34,7 @@ const exchange = (
   seed: number,
   profile: Partial<LinkProfile>,
   [mtuBytes, laterMtuBytes]: readonly [number, number],
+  tickMs: number,
   congestion: (typeof CONGESTION)[number],
 ): void => {
   const interfaceDatagramBytes = () => 9_000;
@@ -41,6 +44,7 @@ const exchange = (
     { delayMs: 5, ...profile, mtuBytes },
     { client: options, server: options },
   );
+  pair.tickMs = tickMs;
   pair.connect();
   const next = new Array<number>(CHANNELS).fill(0);
   let delivered = 0;
@@ -68,26 +72,33 @@ const exchange = (
   expect(stats).to.include({ receiveHeldBytes: 0, incompleteMessages: 0 });
 };
 
-describe('every combination of loss, reordering, duplication, jitter and path size', () => {
+/** All ways to take one of each list. */
+const combinations = (loss: number): readonly Parameters<typeof exchange>[] => {
+  let seed = 1_000 * loss;
+  return REORDERS.flatMap((reorder) =>
+    DUPLICATES.flatMap((duplicate) =>
+      JITTERS_MS.flatMap((jitterMs) =>
+        MTUS.flatMap((mtu) =>
+          TICKS_MS.flatMap((tickMs) =>
+            CONGESTION.map((congestion): Parameters<typeof exchange> => {
+              seed += 1;
+              return [seed, { loss, reorder, duplicate, jitterMs }, mtu, tickMs, congestion];
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
+};
+
+describe('every combination of loss, reordering, duplication, jitter, path size and clock', () => {
   for (const loss of LOSSES) {
     it(`delivers all messages once, in order, whole, at a loss of ${100 * loss} %`, () => {
-      let seed = 1_000 * loss;
-      for (const reorder of REORDERS) {
-        for (const duplicate of DUPLICATES) {
-          for (const jitterMs of JITTERS_MS) {
-            for (const mtu of MTUS) {
-              for (const congestion of CONGESTION) {
-                seed += 1;
-                const profile = { loss, reorder, duplicate, jitterMs };
-                const which = JSON.stringify({ seed, ...profile, mtu, congestion });
-                try {
-                  exchange(seed, profile, mtu, congestion);
-                } catch (cause) {
-                  throw new Error(`failed with ${which}`, { cause });
-                }
-              }
-            }
-          }
+      for (const each of combinations(loss)) {
+        try {
+          exchange(...each);
+        } catch (cause) {
+          throw new Error(`failed with ${JSON.stringify(each)}`, { cause });
         }
       }
     });

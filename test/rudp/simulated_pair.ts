@@ -46,6 +46,8 @@ export class SimulatedPair {
   readonly client: SimulatedNode;
   readonly server: SimulatedNode;
   now = 0;
+  /** How often the clock of both nodes moves on, and their timers fire; 0 for always. */
+  tickMs = 0;
   /** Called after every step; a place for invariants. */
   afterStep: () => void = () => undefined;
   /** Called for every event as it is read, before it is kept in `events`. */
@@ -78,6 +80,16 @@ export class SimulatedPair {
     });
   }
 
+  /** What the nodes take the time for. */
+  get clock(): number {
+    return this.tickMs === 0 ? this.now : Math.floor(this.now / this.tickMs) * this.tickMs;
+  }
+
+  /** When a timer fires that was set for `at`. */
+  #firesAt(at: number): number {
+    return this.tickMs === 0 ? at : Math.ceil(at / this.tickMs) * this.tickMs;
+  }
+
   get nodes(): readonly SimulatedNode[] {
     return [this.client, this.server];
   }
@@ -87,9 +99,9 @@ export class SimulatedPair {
     for (const node of this.nodes) {
       this.#readEvents(node);
       for (
-        let transmit = node.endpoint.pollTransmit(this.now);
+        let transmit = node.endpoint.pollTransmit(this.clock);
         transmit !== undefined;
-        transmit = node.endpoint.pollTransmit(this.now)
+        transmit = node.endpoint.pollTransmit(this.clock)
       ) {
         const link = `${node.address}>${transmit.to}`;
         this.sentBytes.set(link, (this.sentBytes.get(link) ?? 0) + transmit.bytes.length);
@@ -113,7 +125,7 @@ export class SimulatedPair {
   /** Goes on to the next delivery or timer; false if there is none before `until`. */
   step(until = Number.POSITIVE_INFINITY): boolean {
     this.flush();
-    const timers = this.nodes.map((node) => node.endpoint.nextTimeout() ?? Infinity);
+    const timers = this.nodes.map((node) => this.#firesAt(node.endpoint.nextTimeout() ?? Infinity));
     const delivery = this.network.nextDelivery() ?? Infinity;
     const next = Math.min(delivery, ...timers);
     if (next === Infinity || next > until) return false;
@@ -121,11 +133,11 @@ export class SimulatedPair {
     if (delivery <= this.now) {
       const datagram = this.network.deliver();
       const node = this.nodes.find(({ address }) => address === datagram?.to);
-      if (datagram) node?.endpoint.handleDatagram(datagram.from, datagram.bytes, this.now);
+      if (datagram) node?.endpoint.handleDatagram(datagram.from, datagram.bytes, this.clock);
     }
     for (const node of this.nodes) {
-      if ((node.endpoint.nextTimeout() ?? Infinity) <= this.now) {
-        node.endpoint.handleTimeout(this.now);
+      if ((node.endpoint.nextTimeout() ?? Infinity) <= this.clock) {
+        node.endpoint.handleTimeout(this.clock);
       }
     }
     this.flush();
@@ -152,7 +164,7 @@ export class SimulatedPair {
   /** Makes a connection; both sides know of it afterwards. */
   connect(): void {
     const before = this.server.of('connected').length;
-    const handle = this.client.endpoint.connect(SERVER, this.now);
+    const handle = this.client.endpoint.connect(SERVER, this.clock);
     this.runUntil(
       () =>
         this.server.of('connected').length > before &&
@@ -163,7 +175,7 @@ export class SimulatedPair {
 
   /** Sends from the client on its newest connection. */
   send(message: Uint8Array, channel = 0): void {
-    this.client.endpoint.send(this.client.connection, message, { channel }, this.now);
+    this.client.endpoint.send(this.client.connection, message, { channel }, this.clock);
   }
 }
 

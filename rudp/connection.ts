@@ -141,7 +141,7 @@ export class Connection {
   /** Takes a piece of a data packet that carries our connection id. */
   handlePiece(from: string, datagram: Uint8Array, now: Millis): void {
     const { acks, assembly } = this.#parts;
-    if (from !== this.address) return;
+    if (from !== this.address || this.state.tag === 'draining' || this.state.tag === 'gone') return;
     const packetNumber = packetNumberOf(datagram, acks.largestReceived);
     if (acks.isDuplicate(packetNumber)) return;
     const packet = assembly.handle(datagram, packetNumber);
@@ -276,6 +276,8 @@ export class Connection {
   /** Writes the next packet to `buffer`; answers its length, 0 if there is none to send now. */
   buildPacket(buffer: Uint8Array, now: Millis): number {
     const { state } = this;
+    this.destination = this.address;
+    this.#parts.cutBytes = 0;
     if (state.tag === 'closing') {
       if (!state.answerPending) return 0;
       state.answerPending = false;
@@ -287,7 +289,6 @@ export class Connection {
       this.destination = aside.to;
       return buildPathPacket(this.#parts, buffer, aside, now);
     }
-    this.destination = this.address;
     const outstanding = this.#parts.loss.sent.outstanding;
     const length = buildPacket(this.#parts, buffer, now);
     if (length > 0) this.#liveness.onSent(this.#parts.loss.sent.outstanding > outstanding, now);

@@ -201,7 +201,7 @@ export class Endpoint {
     if (hello === undefined) {
       this.#drop();
     } else if (hello.version !== VERSION) {
-      this.#stateless.refuse(from, hello.clientId, CLOSE.versionMismatch, hello.version);
+      this.#stateless.refuse(from, hello.clientId, CLOSE.versionMismatch, hello.version, now);
     } else if (!this.#stateless.isOurCookie(hello.cookie, from, hello.clientId, now)) {
       this.#stateless.retry(from, hello.clientId, now);
     } else {
@@ -227,7 +227,7 @@ export class Endpoint {
       return;
     }
     if (!this.options.accept || this.#isFull()) {
-      this.#stateless.refuse(from, clientId, CLOSE.refused, hello.version);
+      this.#stateless.refuse(from, clientId, CLOSE.refused, hello.version, now);
       return;
     }
     const localId = this.#newId();

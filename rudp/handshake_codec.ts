@@ -1,7 +1,12 @@
 /** What both sides tell each other in the handshake: who they are and what they take. */
 
 import type { ByteReader } from './byte_reader.ts';
-import { MAX_DATAGRAM_BYTES, MAX_NAME_BYTES, MIN_DATAGRAM_BYTES } from './limits.ts';
+import {
+  MAX_DATAGRAM_BYTES,
+  MAX_NAME_BYTES,
+  MIN_DATAGRAM_BYTES,
+  MESSAGE_OVERHEAD_BYTES,
+} from './limits.ts';
 import type { Millis } from './millis.ts';
 import type { ResolvedOptions } from './options.ts';
 import { varintBytes, writeVarint } from './varint.ts';
@@ -84,7 +89,10 @@ export const decodeIntroduction = (reader: ByteReader): Introduction | undefined
   const value = (key: ParameterName): number =>
     (values.get(PARAMETER_IDS[key]) ?? 0) / wireFactor(key);
   const maxDatagramBytes = Math.min(value('maxDatagramBytes'), MAX_DATAGRAM_BYTES);
-  if (maxDatagramBytes < MIN_DATAGRAM_BYTES) return undefined;
+  if (maxDatagramBytes < MIN_DATAGRAM_BYTES || value('maxChannels') < 1) return undefined;
+  // The longest message it takes must fit into its window, or it would wait there for ever.
+  const least = value('maxMessageBytes') + MESSAGE_OVERHEAD_BYTES;
+  if (value('connectionWindowBytes') < least) return undefined;
   return {
     name: new TextDecoder().decode(nameBytes),
     incarnation: value('incarnation'),

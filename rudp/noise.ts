@@ -130,15 +130,23 @@ class SymmetricState {
  * was, so that forged ones do no harm.
  */
 export class NoiseHandshake {
-  readonly #ephemeral: KeyPair;
+  readonly #makeEphemeral: () => KeyPair;
+  #made: KeyPair | undefined;
   #state = new SymmetricState();
   /** At the responder: what both ephemeral keys agree on, once the first message is read. */
   #shared: Uint8Array | undefined;
 
-  constructor(psk: Uint8Array, prologue: Uint8Array, ephemeral: KeyPair) {
-    this.#ephemeral = ephemeral;
+  /** @param makeEphemeral called once, and at the responder not before a message was authentic. */
+  constructor(psk: Uint8Array, prologue: Uint8Array, makeEphemeral: () => KeyPair) {
+    this.#makeEphemeral = makeEphemeral;
     this.#state.mixHash(prologue);
     this.#state.mixKeyAndHash(psk);
+  }
+
+  /** To make a key pair costs a hundred times what it costs to find a message forged. */
+  get #ephemeral(): KeyPair {
+    this.#made ??= this.#makeEphemeral();
+    return this.#made;
   }
 
   /** What both sides have agreed on so far; no secret. */

@@ -34,8 +34,9 @@ class Initiator implements HandshakeProtection {
   }
 
   write(payload: Uint8Array, associated: Uint8Array): Uint8Array {
-    const ephemeral = keyPairOf(this.#randomBytes(KEY_BYTES));
-    this.#noise = new NoiseHandshake(this.#key, associated, ephemeral);
+    this.#noise = new NoiseHandshake(this.#key, associated, () =>
+      keyPairOf(this.#randomBytes(KEY_BYTES)),
+    );
     return this.#noise.writeFirst(payload);
   }
 
@@ -66,9 +67,9 @@ class Responder implements HandshakeProtection {
   }
 
   read(message: Uint8Array, associated: Uint8Array): Uint8Array | undefined {
-    const ephemeral = keyPairOf(this.#randomBytes(KEY_BYTES));
+    const makeEphemeral = () => keyPairOf(this.#randomBytes(KEY_BYTES));
     for (const key of this.#keys) {
-      const noise = new NoiseHandshake(key, associated, ephemeral);
+      const noise = new NoiseHandshake(key, associated, makeEphemeral);
       const payload = noise.readFirst(message);
       if (payload === undefined) continue;
       this.#noise = noise;

@@ -6,6 +6,7 @@
 
 import { CLOSE } from './errors.ts';
 import { chargeOf, type ReceiveCredit } from './flow_control.ts';
+import { MESSAGE_OVERHEAD_BYTES } from './limits.ts';
 import type { MessageFrame } from './frame_codec.ts';
 import { RangeSet } from './range_set.ts';
 
@@ -33,6 +34,7 @@ export interface ReassemblyLimits {
   readonly maxMessageBytes: number;
   readonly maxChannels: number;
   readonly channelWindowBytes: number;
+  readonly connectionWindowBytes: number;
 }
 
 /** The peer broke a rule: the code to close with. */
@@ -89,7 +91,10 @@ export class Reassembly {
     this.#settled.add(frame.id, frame.id + 1);
     this.#deliver(frame.channelNumber, ownedPart(bytes, frame.payloadAt, end));
     this.#settleFollowers(frame.id);
-    return undefined;
+    // Every gap is a message that was begun and is charged, if the peer is honest.
+    const { connectionWindowBytes } = this.#limits;
+    const mostGaps = connectionWindowBytes / MESSAGE_OVERHEAD_BYTES;
+    return this.#settled.count > mostGaps + 1 ? CLOSE.protocolViolation : undefined;
   }
 
   /**

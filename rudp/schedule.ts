@@ -47,24 +47,21 @@ export class Schedule {
     return { to: destination, bytes };
   }
 
-  /** `connection` has something to do at its next timeout. */
+  /** `connection` has something to do at its next timeout; one in line is asked when it leaves it. */
   noteTimeout(connection: Connection): void {
+    if (connection.inLine) return;
     this.#dueAt = Math.min(this.#dueAt, connection.nextTimeout());
   }
 
   /** True if a connection may be due; then each must be asked, and noted again. */
   takeDue(now: Millis): boolean {
-    if (this.nextTimeout() > now) return false;
+    if (this.#dueAt > now) return false;
     this.#dueAt = NEVER;
     return true;
   }
 
-  /** When `takeDue` will be true; at the latest when the first connection is due. */
+  /** When `takeDue` will be true; at the latest when the first connection out of line is due. */
   nextTimeout(): Millis {
-    for (let index = 0; index < this.#line.length; index += 1) {
-      const connection = this.#line.at(index);
-      if (connection !== undefined) this.noteTimeout(connection);
-    }
     return this.#dueAt;
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { DgramAsPromised, type SocketAsPromised } from 'dgram-as-promised';
 import { RudpError } from './errors.ts';
 import { adviceOn, raiseBuffers } from './socket_buffers.ts';
@@ -54,6 +55,8 @@ export interface SocketOptions<Event> {
 const BURST_GAP_MS: Millis = 0.015;
 /** Datagrams sent before the socket is read again. */
 const SENDS_PER_TURN = 64;
+/** A socket that is closed sends what is left in so many turns at most. */
+const CLOSING_TURNS = 1_000;
 /** Parsed addresses that are kept; beyond them the memory starts anew. */
 const MAX_DESTINATIONS = 10_000;
 /** Node's timers cannot be set further ahead. */
@@ -84,6 +87,7 @@ export class SocketEndpoint<Event> {
   #timerAt: Millis = Number.POSITIVE_INFINITY;
   #flushPlanned = false;
   #closed = false;
+  #closing = false;
   /** When the last flush had sent everything. */
   #busyUntil: Millis = Number.NEGATIVE_INFINITY;
   #lastSender = { host: '', port: 0, address: '' };
@@ -186,9 +190,13 @@ export class SocketEndpoint<Event> {
     this.#settle();
   };
 
+  /** Whatever an application throws here, what is to be sent still goes out. */
   #settle(): void {
-    this.#drainEvents();
-    queueMicrotask(this.#afterPromises);
+    try {
+      this.#drainEvents();
+    } finally {
+      queueMicrotask(this.#afterPromises);
+    }
   }
 
   /** A tick that is asked for by a promise comes when no promise is left that could go on. */
@@ -200,12 +208,18 @@ export class SocketEndpoint<Event> {
   readonly #transmit = (): void => {
     this.#flushPlanned = false;
     if (this.#closed) return;
-    this.#drainEvents();
-    if (this.#isClosed()) return;
-    this.#drainTransmits(this.now());
+    try {
+      this.#drainEvents();
+    } finally {
+      if (!this.#isClosed()) this.#transmitAll();
+    }
+  };
+
+  #transmitAll(): void {
+    if (!this.#drainTransmits(this.now())) this.wake();
     this.#armTimer();
     this.#busyUntil = this.now();
-  };
+  }
 
   /** Whoever takes an event may close the socket. */
   #isClosed(): boolean {
@@ -218,15 +232,16 @@ export class SocketEndpoint<Event> {
     }
   }
 
-  #drainTransmits(now: Millis): void {
+  /** False if there is more than goes out in one turn. */
+  #drainTransmits(now: Millis): boolean {
     for (let sends = 0; sends < SENDS_PER_TURN; sends += 1) {
       // A datagram that waits in user space would be overwritten by the next one.
       if (this.#socket.getSendQueueCount() > 0) break;
       const transmit = this.core.pollTransmit(now);
-      if (transmit === undefined) return;
+      if (transmit === undefined) return true;
       this.#send(transmit);
     }
-    this.wake();
+    return false;
   }
 
   #send(transmit: Transmit): void {
@@ -271,9 +286,12 @@ export class SocketEndpoint<Event> {
 
   /** Sends what is queued and closes the socket. The core is not told; close its connections first. */
   async close(): Promise<void> {
-    if (this.#closed) throw new RudpError('closed', 'the socket is closed already');
+    if (this.#closing) throw new RudpError('closed', 'the socket is closed already');
+    this.#closing = true;
     this.#drainEvents();
-    this.#drainTransmits(this.now());
+    for (let turn = 0; !this.#drainTransmits(this.now()) && turn < CLOSING_TURNS; turn += 1) {
+      await nextTurn();
+    }
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#promised.close();

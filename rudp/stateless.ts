@@ -40,7 +40,8 @@ export class StatelessAnswers {
   readonly #counters: EndpointCounters;
   readonly #queue = new Fifo<Outgoing>();
   readonly #resets = new RateLimit(RESETS_PER_SECOND);
-  readonly #retries = new RateLimit(RETRIES_PER_SECOND);
+  /** Retries and refusals. */
+  readonly #answers = new RateLimit(RETRIES_PER_SECOND);
 
   constructor(protection: Protection, localName: string, counters: EndpointCounters) {
     this.#protection = protection;
@@ -67,10 +68,15 @@ export class StatelessAnswers {
     return cookie;
   }
 
+  /** Strangers are answered so often a second and no oftener. */
+  #mayAnswer(now: Millis): boolean {
+    return this.#queue.length < MAX_STATELESS_QUEUED && this.#answers.take(now);
+  }
+
   /** Sends `from` a cookie to come back with, unless strangers have had too many in this second. */
   retry(from: string, clientId: ConnectionId, now: Millis): void {
     const period = Math.floor(now / COOKIE_PERIOD_MS);
-    if (this.#queue.length >= MAX_STATELESS_QUEUED || !this.#retries.take(now)) return;
+    if (!this.#mayAnswer(now)) return;
     this.#enqueue(from, encodeRetry(clientId, this.#cookieOf(from, clientId, period)));
     this.#counters.retriesSent += 1;
   }
@@ -89,7 +95,14 @@ export class StatelessAnswers {
   }
 
   /** Refuses a hello that asked for a version; it is longer than any refusal. */
-  refuse(to: string, clientId: ConnectionId, code: number, askedVersion: number): void {
+  refuse(
+    to: string,
+    clientId: ConnectionId,
+    code: number,
+    askedVersion: number,
+    now: Millis,
+  ): void {
+    if (!this.#mayAnswer(now)) return;
     const { mac } = this.#protection;
     const bytes = encodeRefuse(clientId, code, askedVersion, mac);
     if (this.#enqueue(to, bytes)) this.#counters.refusesSent += 1;

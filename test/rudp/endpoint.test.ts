@@ -383,7 +383,7 @@ describe('connection', () => {
     const pair = new SimulatedPair(
       1,
       {},
-      { server: { maxMessageBytes: 100, connectionWindowBytes: 1_000 } },
+      { server: { maxMessageBytes: 100, connectionWindowBytes: 2_000 } },
     );
     const handshake = pair.server.endpoint.options as { maxMessageBytes: number };
     handshake.maxMessageBytes = 1_000;

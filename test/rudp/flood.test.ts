@@ -129,4 +129,16 @@ describe('a flood', () => {
       expect(answer === undefined, `${length} bytes`).to.equal(length <= 25);
     }
   });
+
+  it('of hellos of another version is refused so often a second and no oftener', () => {
+    const pair = new SimulatedPair(1);
+    const { endpoint } = pair.server;
+    const hello = helloOf(pair);
+    hello[13] = 99;
+    for (let count = 0; count < 10_000; count += 1) {
+      endpoint.handleDatagram(`10.0.${count & 255}.9:${count}`, hello, pair.now);
+      endpoint.pollTransmit(pair.now);
+    }
+    expect(endpoint.counters.refusesSent).to.be.within(1, RETRIES_PER_SECOND);
+  });
 });

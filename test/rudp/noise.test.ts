@@ -46,7 +46,7 @@ const VECTOR = {
 const [first, second] = VECTOR.handshake;
 
 const handshake = (ephemeral: string, psk: string = VECTOR.psk): NoiseHandshake =>
-  new NoiseHandshake(bytesOf(psk), bytesOf(VECTOR.prologue), keyPairOf(bytesOf(ephemeral)));
+  new NoiseHandshake(bytesOf(psk), bytesOf(VECTOR.prologue), () => keyPairOf(bytesOf(ephemeral)));
 const initiator = () => handshake(VECTOR.initiatorEphemeral);
 const responder = (psk?: string) => handshake(VECTOR.responderEphemeral, psk);
 
@@ -100,11 +100,27 @@ describe('Noise NNpsk0', () => {
     );
   });
 
+  it('makes no key pair for a message that is forged', () => {
+    let made = 0;
+    const right = new NoiseHandshake(bytesOf(VECTOR.psk), bytesOf(VECTOR.prologue), () => {
+      made += 1;
+      return keyPairOf(bytesOf(VECTOR.responderEphemeral));
+    });
+    const hello = initiator().writeFirst(bytesOf(first.payload));
+    const forged = Uint8Array.from(hello);
+    forged[40] = (forged[40] ?? 0) ^ 1;
+    expect(right.readFirst(forged)).to.equal(undefined);
+    expect(made).to.equal(0);
+    expect(hex(right.readFirst(hello))).to.equal(first.payload);
+    right.writeSecond(new Uint8Array(1));
+    expect(made).to.equal(1);
+  });
+
   it('agrees on nothing with a key of low order', () => {
     // A member that sends the point 0: with it, every secret would be 0 (RFC 7748 §6.1).
     const { privateKey } = keyPairOf(bytesOf(VECTOR.initiatorEphemeral));
     const zero = { privateKey, publicKey: new Uint8Array(32) };
-    const left = new NoiseHandshake(bytesOf(VECTOR.psk), bytesOf(VECTOR.prologue), zero);
+    const left = new NoiseHandshake(bytesOf(VECTOR.psk), bytesOf(VECTOR.prologue), () => zero);
     expect(responder().readFirst(left.writeFirst(new Uint8Array(4)))).to.equal(undefined);
   });
 });

@@ -148,4 +148,13 @@ describe('introduction', () => {
     expect(named(64)).to.not.equal(undefined);
     expect(named(65)).to.equal(undefined);
   });
+
+  it('is refused if its window has no room for the longest message, or it has no channels', () => {
+    const ours = introductionOf(options);
+    const read = (changes: Partial<typeof ours>) =>
+      decodeIntroduction(new ByteReader(encodeIntroduction({ ...ours, ...changes })));
+    expect(read({ connectionWindowBytes: ours.maxMessageBytes + 64 })).to.not.equal(undefined);
+    expect(read({ connectionWindowBytes: ours.maxMessageBytes + 63 })).to.equal(undefined);
+    expect(read({ maxChannels: 0 })).to.equal(undefined);
+  });
 });

@@ -20,6 +20,7 @@ const LIMITS: ReassemblyLimits = {
   maxMessageBytes: 1000,
   maxChannels: 3,
   channelWindowBytes: 1000,
+  connectionWindowBytes: 1e6,
 };
 
 /** The byte at `offset` of message `id`. */
@@ -258,5 +259,17 @@ describe('reassembly', () => {
         }
       }),
     );
+  });
+
+  it('ends a peer that leaves more gaps between its messages than its window allows', () => {
+    const receiver = new Receiver(1e6, { connectionWindowBytes: 640 });
+    const answers: (number | undefined)[] = [];
+    for (let id = 2; id <= 24; id += 2) {
+      answers.push(receiver.take({ id, ordered: false, total: 0 }));
+      receiver.credit.consume(64);
+    }
+    // Ten messages may be under way, which are ten gaps, and so eleven ranges.
+    expect(answers.slice(0, 11)).to.deep.equal(new Array(11).fill(undefined));
+    expect(answers[11]).to.equal(CLOSE.protocolViolation);
   });
 });

@@ -82,6 +82,42 @@ describe('socket endpoint', () => {
     expect(again).to.be.instanceOf(RudpError);
   });
 
+  it('sends all that is left before it closes', async () => {
+    const receiver = new RecordingCore();
+    const other = await SocketEndpoint.bind(receiver, { onEvent: () => undefined });
+    const core = new RecordingCore();
+    const socket = await SocketEndpoint.bind(core, { onEvent: () => undefined });
+    for (let count = 0; count < 200; count += 1) {
+      core.transmits.push({ to: other.address, bytes: Uint8Array.from([count]) });
+    }
+    await socket.close();
+    expect(core.transmits.length).to.equal(0);
+    await turnsUntil(() => receiver.calls.length >= 200);
+    await other.close();
+  });
+
+  it('sends on although an application throws at an event', async () => {
+    const core = new RecordingCore();
+    const thrown: unknown[] = [];
+    const socket = await SocketEndpoint.bind(core, {
+      onEvent: (event) => {
+        if (thrown.length === 0) throw new Error(event);
+      },
+    });
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => thrown.push(error));
+    core.transmits.push({ to: socket.address, bytes: Uint8Array.from([1]) });
+    socket.wake();
+    await turnsUntil(() => thrown.length === 1);
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+    core.transmits.push({ to: socket.address, bytes: Uint8Array.from([2]) });
+    socket.wake();
+    await turnsUntil(() => core.calls.length >= 2);
+    await socket.close();
+  });
+
   it('survives a datagram that cannot be sent', async () => {
     const core = new RecordingCore();
     const socket = await SocketEndpoint.bind(core, { onEvent: () => undefined });

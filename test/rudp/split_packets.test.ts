@@ -182,4 +182,24 @@ describe('a connection', () => {
     expect(pair.server.endpoint.stats(pair.server.connection).corruptPackets).to.be.greaterThan(0);
     expect(pair.server.of('closed')).to.deep.equal([]);
   });
+
+  it('says in a datagram of its own that it closes', () => {
+    const pair = new SimulatedPair(4, { delayMs: 0.2 });
+    pair.connect();
+    partInPieces(pair);
+    for (let count = 0; count < 16; count += 1) pair.send(new Uint8Array(65_536));
+    const { endpoint, connection } = pair.client;
+    let last = endpoint.pollTransmit(pair.now)?.bytes[0];
+    for (let tries = 0; last !== PACKET.piece && tries < 100; tries += 1) {
+      pair.step();
+      last = endpoint.pollTransmit(pair.now)?.bytes[0];
+    }
+    expect(last).to.equal(PACKET.piece);
+    endpoint.close(connection, 0x100, 'enough', pair.now);
+    const types: number[] = [];
+    for (let next = endpoint.pollTransmit(pair.now); next; next = endpoint.pollTransmit(pair.now)) {
+      types.push(next.bytes[0] ?? 0);
+    }
+    expect(types.at(-1)).to.equal(PACKET.data);
+  });
 });

@@ -5,6 +5,7 @@ export { InitLib, myclose, myopen, myread, mywrite } from './course.ts';
 export type { CoopFile, ReadResult, WriteResult } from './file.ts';
 export { ERROR_CODES, FsError, type ErrorCode } from '../protocol/errors.ts';
 export {
+  formatTerm,
   formatVersion,
   type FileNumber,
   type Geometry,

@@ -8,9 +8,17 @@ import { assert } from '../protocol/assert.ts';
 import { compareVersions, OUTCOMES_KEPT, type NodeId, type Version } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
-import { isOwner, move, type CachedFile, type Operation } from './cached_file.ts';
+import { isOwner, isSecondCopy, move, type CachedFile, type Operation } from './cached_file.ts';
 import { hasLease } from './leases.ts';
-import { cachedFile, log, reply, sendToPeer, sizeOf, type Cacher } from './cacher_state.ts';
+import {
+  cachedFile,
+  isDegraded,
+  log,
+  reply,
+  sendToPeer,
+  sizeOf,
+  type Cacher,
+} from './cacher_state.ts';
 
 /** How long an owner waits for its backup before it sends a write again. */
 export const BACKUP_RESEND_MS = 1000;
@@ -34,7 +42,9 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
   cached.lastUsedMs = cacher.now;
   cached.chances = 0;
   cached.dirtySinceMs ??= cacher.now;
-  cached.write = { operation, version, base, offset, length: bytes.length, sentAtMs: cacher.now };
+  const extent = { offset, length: bytes.length };
+  const times = { sentAtMs: cacher.now, acknowledged: false };
+  cached.write = { operation, version, base, ...extent, ...times };
   sendWrite(cacher, cached);
 };
 
@@ -42,14 +52,15 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
 export const startSync = (cacher: Cacher, cached: CachedFile): void => {
   const { version } = cached;
   const none = { operation: undefined, offset: 0, length: 0 };
-  cached.write = { ...none, version, base: version, sentAtMs: cacher.now };
+  const times = { sentAtMs: cacher.now, acknowledged: false };
+  cached.write = { ...none, version, base: version, ...times };
   sendWrite(cacher, cached);
 };
 
 /** Sends the pending write: as a delta if the backup is known to hold what it builds on. */
 export const sendWrite = (cacher: Cacher, cached: CachedFile): void => {
-  // What is frozen waits for the server to say who keeps the second copy now.
-  if (cached.copy === 'frozen') return;
+  // What is not an owner's waits for the server to say who keeps the second copy now.
+  if (cached.copy === 'frozen' || cached.copy === 'standby') return;
   const { write, backup, backupVersion, file, roleTerm: term, outcomes } = cached;
   assert(write !== undefined && backup !== undefined, `file ${file}: no write to send`);
   write.sentAtMs = cacher.now;
@@ -77,14 +88,25 @@ export const backupAck = (
   if (cached.copy === 'frozen') return undefined;
   assert(sends, `file ${cached.file}: a backup's answer in state ${cached.copy}`);
   cached.backupVersion = write.version;
+  // Until the disk names the new pair, a recovery may yet go back to what the old one has (rule 10).
+  if (cached.copy === 'syncing') write.acknowledged = true;
+  else writeIsSafe(cacher, cached, 2);
+  return cached;
+};
+
+/** The pending write is where it has to be: on the disk (`copies` 0), or in two memories (2). */
+export const writeIsSafe = (cacher: Cacher, cached: CachedFile, copies: 0 | 2): void => {
+  const { write } = cached;
+  if (write === undefined) return;
   cached.write = undefined;
-  if (write.operation === undefined) return cached;
-  cacher.counters.writes++;
-  cacher.counters.writesTwoMemories++;
+  if (write.operation === undefined) return;
   const { link, request } = write.operation;
   const { version, length: count } = write;
-  reply(cacher, link, { type: 'writeDone', request, count, version, copies: 2, degraded: false });
-  return cached;
+  cacher.counters.writes++;
+  if (copies === 0) cacher.counters.writesDisk++;
+  else cacher.counters.writesTwoMemories++;
+  const degraded = copies === 0 && isDegraded(cacher);
+  reply(cacher, link, { type: 'writeDone', request, count, version, copies, degraded });
 };
 
 /** The backup does not hold what the delta builds on, or does not know the term yet, or any more. */
@@ -126,8 +148,7 @@ export const backupWrite = (
   // Without a lease this node may have been given up: what it acknowledged would not count.
   const known = cached.term <= term && cached.roleTerm >= term;
   if ((cached.term < term && !known) || !hasLease(cacher)) return refuse('not-yet');
-  const isBackup =
-    cached.copy === 'backup' || cached.copy === 'reserved' || isAwaited(cached, term);
+  const isBackup = isSecondCopy(cached) || cached.copy === 'reserved' || isAwaited(cached, term);
   if (cached.term > term || !isBackup || cached.owner !== from) return refuse('stale');
   const size = sizeOf(cacher);
   const fits = whole ? bytes.length === size : clip(size, offset, bytes.length) === bytes.length;
@@ -139,12 +160,9 @@ export const backupWrite = (
     );
     return undefined;
   }
-  const held = cached.copy === 'backup' && compareVersions(version, cached.version) <= 0;
-  if (
-    !held &&
-    !whole &&
-    (cached.copy !== 'backup' || compareVersions(base, cached.version) !== 0)
-  ) {
+  const second = isSecondCopy(cached);
+  const held = second && compareVersions(version, cached.version) <= 0;
+  if (!held && !whole && (!second || compareVersions(base, cached.version) !== 0)) {
     return refuse('base');
   }
   if (!held) {
@@ -155,7 +173,7 @@ export const backupWrite = (
     cached.outcomes = message.outcomes;
     cached.lastUsedMs = cacher.now;
     cached.dirtySinceMs ??= cacher.now;
-    move(cached, 'backup-write');
+    move(cached, second || cached.onDisk ? 'backup-write' : 'sync-write');
   }
   sendToPeer(cacher, from, { type: 'backupAck', ...answer, version });
   return cached;

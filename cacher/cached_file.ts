@@ -52,6 +52,8 @@ export interface PendingWrite {
   readonly offset: number;
   readonly length: number;
   sentAtMs: number;
+  /** A backup that the disk does not name yet has it: that counts with the grant. */
+  acknowledged: boolean;
 }
 
 /** Orders that an owner carries out only between two writes. */
@@ -164,6 +166,10 @@ export const move = (cached: CachedFile, event: CopyEvent): void => {
     cached.dirtySinceMs = undefined;
   }
 };
+
+/** The second copy is here, whether or not it may be read. */
+export const isSecondCopy = ({ copy }: CachedFile): boolean =>
+  copy === 'backup' || copy === 'standby';
 
 export const isOwner = (cached: CachedFile): boolean =>
   cached.copy === 'modified' || cached.copy === 'owned' || cached.copy === 'writing-back';

@@ -29,7 +29,7 @@ import {
 import { isCurrent } from './order_fence.ts';
 import * as orders from './orders.ts';
 import { evict, releasePages } from './pages.ts';
-import { promote, protectedAgain, recover } from './recovery.ts';
+import { confirmBackup, promote, protectedAgain, recover } from './recovery.ts';
 import {
   DEFAULT_TICK_MS,
   expelled,
@@ -240,6 +240,9 @@ const order = (cacher: Cacher, message: Message): boolean => {
       return true;
     case 'promote':
       fileMessage(cacher, message, promote);
+      return true;
+    case 'confirmBackup':
+      fileMessage(cacher, message, confirmBackup);
       return true;
     case 'lost':
       fileMessage(cacher, message, lost);

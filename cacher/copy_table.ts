@@ -19,6 +19,8 @@ export type CopyState =
   | 'reserved'
   /** The second copy of a dirty file; readable by this node's applications. */
   | 'backup'
+  /** The second copy after a loss, of a pair that the disk does not name yet; not readable. */
+  | 'standby'
   /** Dirty contents under a term that has ended; kept until told to drop them, not readable. */
   | 'frozen'
   /** Chosen as owner after a loss: brings the new backup up to date, serves nothing yet. */
@@ -34,7 +36,13 @@ export type CopyEvent =
   | 'kept'
   | 'expect'
   | 'prepare-backup'
+  /** The same after a loss: the disk does not have what it starts from. */
+  | 'prepare-standby'
   | 'backup-write'
+  /** What an owner that a recovery has chosen brings its backup up to date with. */
+  | 'sync-write'
+  /** The disk names this node as backup. */
+  | 'confirm'
   | 'forward'
   | 'freeze-as-backup'
   | 'freeze'
@@ -60,6 +68,7 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     kept: 'shared',
     expect: 'expecting',
     'prepare-backup': 'reserved',
+    'prepare-standby': 'reserved',
   },
   expecting: {
     data: 'shared',
@@ -70,6 +79,7 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
   shared: {
     grant: 'modified',
     'prepare-backup': 'backup',
+    'prepare-standby': 'standby',
     drop: 'invalid',
     invalidate: 'invalid',
     evict: 'invalid',
@@ -105,7 +115,9 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
   'writing-back': { clean: 'shared', recover: 'frozen', 'registered-anew': 'frozen' },
   reserved: {
     'backup-write': 'backup',
+    'sync-write': 'standby',
     'prepare-backup': 'reserved',
+    'prepare-standby': 'reserved',
     invalidate: 'invalid',
     recover: 'reserved',
     'registered-anew': 'reserved',
@@ -119,10 +131,18 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     recover: 'frozen',
     'registered-anew': 'frozen',
   },
+  standby: {
+    'backup-write': 'standby',
+    confirm: 'backup',
+    recover: 'frozen',
+    'registered-anew': 'frozen',
+  },
   frozen: {
     drop: 'invalid',
     'prepare-backup': 'backup',
+    'prepare-standby': 'standby',
     'backup-write': 'backup',
+    'sync-write': 'standby',
     promote: 'syncing',
     collect: 'writing-back',
     recover: 'frozen',
@@ -146,6 +166,7 @@ export const DIRTY: ReadonlySet<CopyState> = new Set<CopyState>([
   'owned',
   'writing-back',
   'backup',
+  'standby',
   'frozen',
   'syncing',
 ]);

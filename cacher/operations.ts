@@ -57,8 +57,9 @@ const turn = (cacher: Cacher, cached: CachedFile, operation: Operation): boolean
   }
 };
 
-/** The file is on its way here without having been asked for; or is kept for a new owner. */
-const isBeingGiven = ({ copy }: CachedFile): boolean => copy === 'expecting' || copy === 'reserved';
+/** The file is on its way here without having been asked for, or is not in force here yet. */
+const isBeingGiven = ({ copy }: CachedFile): boolean =>
+  copy === 'expecting' || copy === 'reserved' || copy === 'standby';
 
 const acquire = (cacher: Cacher, cached: CachedFile, operation: Operation): void => {
   const { file } = cached;

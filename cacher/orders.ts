@@ -7,12 +7,11 @@ import { assert } from '../protocol/assert.ts';
 import { compareOrders, compareVersions, type NodeId, type Order } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
-import { isAwaited, startSync, startWrite } from './backup_writes.ts';
-import { isOwner, move, type CachedFile, type DeferredOrder } from './cached_file.ts';
+import { isAwaited, startSync, startWrite, writeIsSafe } from './backup_writes.ts';
+import { isOwner, isSecondCopy, move, type CachedFile, type DeferredOrder } from './cached_file.ts';
 import { log, sendToPeer, sendToServer, type Cacher } from './cacher_state.ts';
 import { READABLE } from './copy_table.ts';
 import { releasePages, reserveAtOnce } from './pages.ts';
-import { safeElsewhere } from './recovery.ts';
 import { outcomeUnknown } from './waiting.ts';
 
 /** An order for an owner waits for the write that is on its way; the caller pumps the file. */
@@ -177,11 +176,11 @@ export const prepareBackup = (
 ): void => {
   const { order, file, term, owner, version } = message;
   const answer = (full: boolean): void => {
-    const holds = cached.copy === 'backup';
+    const holds = isSecondCopy(cached);
     if (full) cached.declined = order;
     sendToServer(cacher, { type: 'backupPrepared', order, file, full, holds });
   };
-  const again = isAwaited(cached, term) || cached.copy === 'backup' || cached.copy === 'reserved';
+  const again = isAwaited(cached, term) || isSecondCopy(cached) || cached.copy === 'reserved';
   if (again && cached.roleTerm === term) {
     answer(false);
     return;
@@ -203,9 +202,9 @@ export const prepareBackup = (
   const outdated = cached.copy === 'frozen' && !same;
   // An older one stays, unread, until the whole file is here: it may be the only other copy.
   if (outdated) outcomeUnknown(cacher, cached);
-  // The new owner holds the same version, and so the write that was under way here.
-  else if (cached.copy === 'frozen') safeElsewhere(cacher, cached, 2);
-  if (!outdated) move(cached, 'prepare-backup');
+  // A write that was under way here is in what the disk has; after a loss it has yet to be in force.
+  else if (message.onDisk) writeIsSafe(cacher, cached, 0);
+  if (!outdated) move(cached, message.onDisk ? 'prepare-backup' : 'prepare-standby');
   cached.term = term;
   cached.roleTerm = term;
   if (!outdated) cached.contentsTerm = term;
@@ -239,6 +238,8 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
   }
   if (cached.copy === 'syncing' && cached.roleTerm === term) {
     move(cached, 'grant');
+    // What the new backup has acknowledged counts from here on (rule 10).
+    writeIsSafe(cacher, cached, 2);
     sendToServer(cacher, granted);
     return;
   }
@@ -283,7 +284,7 @@ export const clean = (cacher: Cacher, cached: CachedFile, message: Message<'clea
     assert(same, `file ${file}: ${cached.copy} of another version than the disk's`);
     move(cached, 'clean');
     cached.copies = copies;
-    safeElsewhere(cacher, cached, 0);
+    writeIsSafe(cacher, cached, 0);
   }
   sendToServer(cacher, { type: 'cleaned', order, file });
 };

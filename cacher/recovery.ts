@@ -2,9 +2,9 @@
 
 import { assert } from '../protocol/assert.ts';
 import type { Message } from '../protocol/messages.ts';
-import { sendWrite, startSync } from './backup_writes.ts';
+import { sendWrite, startSync, writeIsSafe } from './backup_writes.ts';
 import { move, type CachedFile } from './cached_file.ts';
-import { isDegraded, reply, sendToServer, type Cacher } from './cacher_state.ts';
+import { sendToServer, type Cacher } from './cacher_state.ts';
 import { DIRTY } from './copy_table.ts';
 import { releasePages } from './pages.ts';
 
@@ -48,7 +48,8 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
   const { order, file, term, backup } = message;
   if (cached.copy !== 'frozen' && cached.roleTerm === term) {
     // A repeat: the backup is being brought up to date, or is.
-    if (cached.write === undefined) sendToServer(cacher, { type: 'promoted', order, file });
+    if (cached.write?.acknowledged !== false)
+      sendToServer(cacher, { type: 'promoted', order, file });
     return;
   }
   assert(cached.copy === 'frozen', `file ${file}: promoted when ${cached.copy}`);
@@ -61,8 +62,12 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
   cached.backupVersion = undefined;
   cached.promotion = order;
   cached.dirtySinceMs ??= cacher.now;
-  if (cached.write === undefined) startSync(cacher, cached);
-  else sendWrite(cacher, cached);
+  if (cached.write === undefined) {
+    startSync(cacher, cached);
+  } else {
+    cached.write.acknowledged = false;
+    sendWrite(cacher, cached);
+  }
 };
 
 /** The backup has everything: the file is on two nodes again. */
@@ -73,20 +78,16 @@ export const protectedAgain = (cacher: Cacher, cached: CachedFile): void => {
   sendToServer(cacher, { type: 'promoted', order, file });
 };
 
-/**
- * A write that its backup could not acknowledge any more is safe with the rest of the file: on the disk
- * (`copies` 0), or at another node too that holds the very same version (2).
- */
-export const safeElsewhere = (cacher: Cacher, cached: CachedFile, copies: 0 | 2): void => {
-  const { write } = cached;
-  if (write === undefined) return;
-  cached.write = undefined;
-  if (write.operation === undefined) return;
-  const { link, request } = write.operation;
-  const { version, length: count } = write;
-  cacher.counters.writes++;
-  if (copies === 0) cacher.counters.writesDisk++;
-  else cacher.counters.writesTwoMemories++;
-  const degraded = copies === 0 && isDegraded(cacher);
-  reply(cacher, link, { type: 'writeDone', request, count, version, copies, degraded });
+/** The disk names this node as backup: what it holds may be read, and a write of its own in it is safe. */
+export const confirmBackup = (
+  cacher: Cacher,
+  cached: CachedFile,
+  message: Message<'confirmBackup'>,
+): void => {
+  const { order, file, term } = message;
+  if (cached.copy === 'standby' && cached.roleTerm === term) {
+    move(cached, 'confirm');
+    writeIsSafe(cacher, cached, 2);
+  }
+  sendToServer(cacher, { type: 'backupConfirmed', order, file });
 };

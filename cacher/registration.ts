@@ -31,6 +31,7 @@ const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
   owned: 'dirty',
   'writing-back': 'dirty',
   backup: 'dirty',
+  standby: 'dirty',
   frozen: 'dirty',
   syncing: 'dirty',
   reserved: 'empty',
@@ -120,9 +121,6 @@ const startAnew = (
     cached.orders = [];
     cached.promotion = undefined;
     cached.prepared = undefined;
-    // Terms that were announced and never came into force may be used again by a new server.
-    cached.roleTerm = cached.copy === 'invalid' ? 0 : cached.contentsTerm;
-    cached.term = cached.roleTerm;
     if (cached.copy === 'invalid' || (cached.copy === 'shared' && kept.has(cached.file))) continue;
     if (isEntrusted(cached)) hold(cached);
     else move(cached, 'registered-anew');
@@ -179,7 +177,7 @@ export const tick = (cacher: Cacher): void => {
       want.sentAtMs = cacher.now;
       sendToServer(cacher, want.message);
     }
-    if (write !== undefined && cacher.now >= write.sentAtMs + BACKUP_RESEND_MS) {
+    if (write?.acknowledged === false && cacher.now >= write.sentAtMs + BACKUP_RESEND_MS) {
       sendWrite(cacher, cached);
     }
     if (isDue(cacher, cached)) {

@@ -1,6 +1,7 @@
 /** What a cacher can tell of itself. */
 
 import type { Message } from '../protocol/messages.ts';
+import { isSecondCopy } from './cached_file.ts';
 import { DIRTY } from './copy_table.ts';
 import type { Cacher } from './cacher_state.ts';
 
@@ -8,10 +9,11 @@ export const statusOf = (cacher: Cacher, request: number): Message<'statusDone'>
   let dirty = 0;
   let held = 0;
   let backups = 0;
-  for (const { copy } of cacher.files.values()) {
+  for (const cached of cacher.files.values()) {
+    const { copy } = cached;
     if (copy !== 'invalid') held++;
     if (DIRTY.has(copy)) dirty++;
-    if (copy === 'backup') backups++;
+    if (isSecondCopy(cached)) backups++;
   }
   const { node, incarnation, pages, address, policy } = cacher.options;
   const json = JSON.stringify({

@@ -1,7 +1,7 @@
 /** `coopfs where`: who holds a file, and in which state. */
 
 import { Command } from 'commander';
-import { connect, formatVersion, type FileLocation } from '../applib/index.ts';
+import { connect, formatTerm, formatVersion, type FileLocation } from '../applib/index.ts';
 import { print, runs, withExamples } from './action.ts';
 import type { Daemon } from './application_messages.ts';
 import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
@@ -41,7 +41,7 @@ const locationAsText = (location: FileLocation): string[] => {
   const { file, state, version, term, owner, backup, sharers, epoch, eviction } = location;
   return [
     `file      ${file}, ${state}`,
-    `version   ${formatVersion(version)} at the server (term ${term})`,
+    `version   ${formatVersion(version)} at the server (term ${formatTerm(term)})`,
     `owner     ${owner ?? 'none'}`,
     `backup    ${backup ?? 'none'}`,
     `sharers   ${sharers.length === 0 ? 'none' : sharers.join(', ')}`,

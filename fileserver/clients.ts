@@ -195,6 +195,7 @@ export const submitWriteThrough = (
     client,
     operation,
     keep,
+    term: 0,
     release: [],
     count: 0,
   });

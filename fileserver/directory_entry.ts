@@ -8,7 +8,7 @@ import type { Transaction } from './transaction.ts';
 export interface DirectoryEntry {
   readonly file: FileNumber;
   state: DirectoryState;
-  /** Rises whenever the owner or the backup changes. */
+  /** The newest term that was announced; it is in force when the disk has it (terms.ts). */
   term: number;
   /** The version of the server's own copy; stale while the file is dirty. */
   version: Version;

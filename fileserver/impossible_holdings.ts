@@ -2,14 +2,9 @@
 
 import { FsError } from '../protocol/errors.ts';
 import type { Holding } from '../protocol/fields.ts';
-import { formatVersion } from '../protocol/ids.ts';
+import { formatTerm, formatVersion } from '../protocol/ids.ts';
 import { fileExists, type Server } from './server_state.ts';
-
-/**
- * Terms that were announced and never came to the disk are known to members alone once the server has
- * started again; there are never so many.
- */
-export const TERMS_AHEAD_LIMIT = 1_000_000;
+import { newestTerm } from './terms.ts';
 
 const impossible = (server: Server, { file, kind, term, version }: Holding): string | undefined => {
   if (!fileExists(server, file)) {
@@ -17,14 +12,12 @@ const impossible = (server: Server, { file, kind, term, version }: Holding): str
   }
   // A clean copy may be newer than the disk's: of a dirty file, which is read from its owner.
   if (kind === 'clean') return undefined;
-  const { mark, version: onDisk } = server.meta(file);
-  const entry = server.entries.get(file);
-  const newest = Math.max(mark?.term ?? 0, entry?.term ?? 0, onDisk.term);
-  if (term > newest + TERMS_AHEAD_LIMIT) {
-    return `term ${term} was never granted, the newest is ${newest}`;
+  const newest = newestTerm(server, file);
+  if (term > newest) {
+    return `term ${formatTerm(term)} was never announced, the newest is ${formatTerm(newest)}`;
   }
   if (kind !== 'dirty' || version.term <= term) return undefined;
-  return `version ${formatVersion(version)} is of a later term than ${term}, in which it is held`;
+  return `version ${formatVersion(version)} is of a later term than ${formatTerm(term)}, in which it is held`;
 };
 
 /** Throws FsError EPROTO that names the first thing that cannot be. */

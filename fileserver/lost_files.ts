@@ -5,7 +5,7 @@
  */
 
 import { FsError } from '../protocol/errors.ts';
-import { formatVersion, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import { formatTerm, formatVersion, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
 import { staleError } from '../protocol/open_files.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
@@ -112,7 +112,7 @@ export const recordLoss = (server: Server, entry: DirectoryEntry, mark: DirtyMar
   log(
     server,
     'warn',
-    `file ${file}: neither of ${holders} has what was written under term ${term}: writes since ${since} are lost`,
+    `file ${file}: neither of ${holders} has what was written under term ${formatTerm(term)}: writes since ${since} are lost`,
   );
   for (const { files } of server.clients.values()) {
     const open = files.get(file);

@@ -17,6 +17,7 @@ import {
   sendTo,
   type Server,
 } from './server_state.ts';
+import { keepTerm } from './terms.ts';
 import {
   isWriting,
   newRecover,
@@ -201,6 +202,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
   const idle = entry.writer === undefined && entry.readers.size === 0 && entry.queue.length === 0;
   // What is left of an uncached file is on the disk.
   if (idle && entry.state === 'uncached' && entry.eviction === '') {
+    keepTerm(server, entry);
     server.entries.delete(entry.file);
   }
 };

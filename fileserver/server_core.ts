@@ -39,6 +39,7 @@ import {
 } from './server_state.ts';
 import { scrub } from './scrub.ts';
 import { statusOf, whereIs } from './status.ts';
+import { firstTermFloor } from './terms.ts';
 import { isWriting, newTransaction, type Requester } from './transaction.ts';
 import { newGetModified } from './transactions/get_modified.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
@@ -51,6 +52,7 @@ export const newServer = (
   options,
   meta,
   now: 0,
+  termFloor: firstTermFloor(options.epoch),
   nextSequence: 1,
   nextToken: 1,
   nextClient: 0,

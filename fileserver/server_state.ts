@@ -126,6 +126,8 @@ export interface Server {
   /** The disk's view of a file: version, mark, outcomes. */
   readonly meta: (file: FileNumber) => FileMeta;
   now: number;
+  /** No term up to this one is announced any more. */
+  termFloor: number;
   nextSequence: number;
   nextToken: number;
   nextClient: number;

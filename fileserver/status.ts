@@ -4,13 +4,16 @@ import { SERVER, type FileNumber } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { isDegraded } from './degraded.ts';
 import { entryOf, type Server } from './server_state.ts';
+import { termInForce } from './terms.ts';
 
 export const whereIs = (
   server: Server,
   request: number,
   file: FileNumber,
 ): Message<'whereDone'> => {
-  const { state, version, term, owner, backup, sharers, eviction } = entryOf(server, file);
+  const entry = entryOf(server, file);
+  const { state, version, owner, backup, sharers, eviction } = entry;
+  const term = termInForce(server, entry);
   const holders = { owner, backup, sharers: [...sharers] };
   const { epoch } = server.options;
   return { type: 'whereDone', request, file, state, version, term, ...holders, epoch, eviction };

@@ -101,6 +101,7 @@ export interface WriteThrough extends Common {
   readonly client: ClientId;
   readonly operation: number;
   readonly keep: boolean;
+  term: number;
   phase: 'load' | 'quiesce' | 'commit' | 'release' | 'confirm';
   release: NodeId[];
   count: number;

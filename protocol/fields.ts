@@ -98,7 +98,7 @@ const part = (value: unknown, key: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
 
 export const version: Field<Version> = (value, place) => ({
-  term: uint32(part(value, 'term'), place),
+  term: uint53(part(value, 'term'), place),
   counter: uint53(part(value, 'counter'), place),
 });
 
@@ -148,7 +148,7 @@ export interface Holding {
 export const holding: Field<Holding> = (value, place) => ({
   file: file(part(value, 'file'), place),
   kind: holdingKind(part(value, 'kind'), place),
-  term: uint32(part(value, 'term'), place),
+  term: uint53(part(value, 'term'), place),
   version: version(part(value, 'version'), place),
 });
 

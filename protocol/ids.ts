@@ -34,7 +34,17 @@ export const FIRST_VERSION: Version = { term: 0, counter: 0 };
 export const compareVersions = (a: Version, b: Version): number =>
   a.term - b.term || a.counter - b.counter;
 
-export const formatVersion = (version: Version): string => `${version.term}.${version.counter}`;
+/** The terms that one life of the file server may announce for a file; the next life has the range after it. */
+export const TERMS_PER_EPOCH = 2 ** 32;
+
+/** `3`, or `2:3` for the third of the second life of the server. */
+export const formatTerm = (term: number): string => {
+  const epoch = Math.floor(term / TERMS_PER_EPOCH) + 1;
+  return epoch === 1 ? `${term}` : `${epoch}:${term % TERMS_PER_EPOCH}`;
+};
+
+export const formatVersion = (version: Version): string =>
+  `${formatTerm(version.term)}.${version.counter}`;
 
 /**
  * The number of one directory transaction: the cluster epoch rises at every start of the file

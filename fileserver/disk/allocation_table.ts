@@ -30,17 +30,17 @@ export interface AllocationEntry {
 
 const AT = {
   checksum: 0,
-  term: 4,
-  counter: 8,
-  firstBlock: 16,
-  contentSequence: 24,
-  blocks: 32,
-  markTerm: 36,
-  owner: 40,
-  backup: 42,
-  outcomeCount: 44,
-  losses: 46,
-  outcomes: 48,
+  outcomeCount: 4,
+  losses: 6,
+  term: 8,
+  counter: 16,
+  markTerm: 24,
+  firstBlock: 32,
+  contentSequence: 40,
+  blocks: 48,
+  owner: 52,
+  backup: 54,
+  outcomes: 56,
 } as const;
 const OUTCOME_BYTES = 16;
 /** The highest count of losses that an entry holds. */
@@ -52,28 +52,26 @@ export const NO_NODE = 0xffff;
 const checksumOf = (used: Uint8Array, file: number): number => {
   const number = new Uint8Array(4);
   viewOf(number).setUint32(0, file, true);
-  return crc32c(number, crc32c(used.subarray(AT.term)));
+  return crc32c(number, crc32c(used.subarray(AT.outcomeCount)));
 };
 
 /** The offset of a file's entry within the allocation region. */
 export const allocationOffset = (file: number): number => file * ALLOCATION_ENTRY_BYTES;
 
 /**
- * The used part of an entry, 48 bytes and 16 per outcome. What follows it in the table has no
+ * The used part of an entry, 56 bytes and 16 per outcome. What follows it in the table has no
  * meaning, so that a short entry may be written over a long one.
  */
 export const encodeAllocationEntry = (entry: AllocationEntry): Uint8Array => {
   assert(entry.outcomes.length <= OUTCOMES_KEPT, `at most ${OUTCOMES_KEPT} outcomes are kept`);
-  assert(isUint32(entry.version.term), 'the term of a version fits 32 bits');
-  assert(entry.mark === undefined || isUint32(entry.mark.term), 'the term of a mark fits 32 bits');
   const bytes = new Uint8Array(AT.outcomes + entry.outcomes.length * OUTCOME_BYTES);
   const view = viewOf(bytes);
-  view.setUint32(AT.term, entry.version.term, true);
+  putUint53(view, AT.term, entry.version.term);
   putUint53(view, AT.counter, entry.version.counter);
   putUint53(view, AT.firstBlock, entry.firstBlock);
   putUint53(view, AT.contentSequence, entry.contentSequence);
   view.setUint32(AT.blocks, entry.blocks, true);
-  view.setUint32(AT.markTerm, entry.mark?.term ?? 0, true);
+  putUint53(view, AT.markTerm, entry.mark?.term ?? 0);
   view.setUint16(AT.owner, entry.mark?.owner ?? NO_NODE, true);
   view.setUint16(AT.backup, entry.mark?.backup ?? NO_NODE, true);
   bytes[AT.outcomeCount] = entry.outcomes.length;
@@ -92,7 +90,7 @@ export const encodeAllocationEntry = (entry: AllocationEntry): Uint8Array => {
 const markOf = (view: DataView): StoredMark | undefined => {
   const owner = view.getUint16(AT.owner, true);
   if (owner === NO_NODE) return undefined;
-  const term = view.getUint32(AT.markTerm, true);
+  const term = getUint53(view, AT.markTerm);
   return { term, owner, backup: view.getUint16(AT.backup, true) };
 };
 
@@ -120,7 +118,7 @@ export const decodeAllocationEntry = (
     file,
     firstBlock: getUint53(view, AT.firstBlock),
     blocks: view.getUint32(AT.blocks, true),
-    version: { term: view.getUint32(AT.term, true), counter: getUint53(view, AT.counter) },
+    version: { term: getUint53(view, AT.term), counter: getUint53(view, AT.counter) },
     mark: markOf(view),
     outcomes,
     losses: view.getUint16(AT.losses, true),
@@ -130,7 +128,8 @@ export const decodeAllocationEntry = (
   if (!isUint53(entry.firstBlock) || entry.firstBlock + entry.blocks > layout.blocks) {
     return `its blocks ${entry.firstBlock} and following lie outside the volume`;
   }
-  const numbers = [entry.version.counter, entry.contentSequence];
+  const { version, mark } = entry;
+  const numbers = [version.term, version.counter, mark?.term ?? 0, entry.contentSequence];
   for (const outcome of outcomes) numbers.push(outcome.client);
   if (!numbers.every(isUint53)) {
     return 'one of its numbers is 2^53 or more';

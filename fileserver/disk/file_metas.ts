@@ -1,4 +1,4 @@
-/** What is known of every file, in memory: 39 bytes a file, and its outcomes where there are any. */
+/** What is known of every file, in memory: 47 bytes a file, and its outcomes where there are any. */
 
 import { assert } from '../../protocol/assert.ts';
 import type { FileNumber, Outcome } from '../../protocol/ids.ts';
@@ -10,9 +10,9 @@ const NO_OUTCOMES: readonly Outcome[] = [];
 export class FileMetas {
   readonly #files: number;
   readonly #blocksPerFile: number;
-  readonly #term: Uint32Array;
+  readonly #term: Float64Array;
   readonly #counter: Float64Array;
-  readonly #markTerm: Uint32Array;
+  readonly #markTerm: Float64Array;
   readonly #owner: Uint16Array;
   readonly #backup: Uint16Array;
   readonly #firstBlock: Float64Array;
@@ -23,9 +23,9 @@ export class FileMetas {
   constructor(files: number, blocksPerFile: number) {
     this.#files = files;
     this.#blocksPerFile = blocksPerFile;
-    this.#term = new Uint32Array(files);
+    this.#term = new Float64Array(files);
     this.#counter = new Float64Array(files);
-    this.#markTerm = new Uint32Array(files);
+    this.#markTerm = new Float64Array(files);
     this.#owner = new Uint16Array(files).fill(NO_NODE);
     this.#backup = new Uint16Array(files).fill(NO_NODE);
     this.#firstBlock = new Float64Array(files);

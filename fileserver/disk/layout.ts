@@ -19,7 +19,7 @@ export const BLOCKS_PER_FILE_MAX = 65_536;
 /** A file travels whole between nodes and whole into the journal. */
 export const FILE_BYTES_MAX = 16 * 1_024 * 1_024;
 
-/** Fixed fields and eight outcomes take 176 bytes; the rest is room for later fields. */
+/** Fixed fields and eight outcomes take 184 bytes; the rest is room for later fields. */
 export const ALLOCATION_ENTRY_BYTES = 256;
 export const NODES_MAX = 1_024;
 export const NODE_ENTRY_BYTES = 64;

@@ -8,7 +8,7 @@ import type { Region } from './layout.ts';
 import { SUPERBLOCK_BYTES, SUPERBLOCK_COPIES } from './layout.ts';
 import { getUint53, isDuration, isUint53, putUint53, viewOf } from './uint53.ts';
 
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 export const REGIONS_MAX = 64;
 
 const MAGIC = 'coopfs\r\n';

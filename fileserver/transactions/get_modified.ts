@@ -22,6 +22,7 @@ import {
   orderVia,
   type Server,
 } from '../server_state.ts';
+import { newTerm, termInForce } from '../terms.ts';
 import type { GetModified } from '../transaction.ts';
 
 const asker = (transaction: GetModified): NodeId => {
@@ -101,8 +102,11 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
     } as const;
     orderVia(server, transaction, supplier, message, writer, 'received');
   }
-  prepareBackup(server, entry, transaction);
-  if (transaction.backup !== undefined) prepareOwner(server, transaction, 0);
+  if (transaction.backup !== undefined) {
+    transaction.term = newTerm(server, entry);
+    prepareBackup(server, entry, transaction);
+    prepareOwner(server, transaction, 0);
+  }
   // The backup's copy stays: it is the one the first write builds on.
   for (const node of others) {
     if (node !== transaction.backup) invalidate(server, transaction, node);
@@ -114,11 +118,14 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   const writer = asker(transaction);
   const { owner, backup } = entry;
   assert(owner !== undefined && backup !== undefined, `file ${entry.file}: dirty without a pair`);
+  // Read before the new one is taken.
+  const base = termInForce(server, entry);
+  transaction.term = newTerm(server, entry);
   const { file, term, request } = transaction;
   transaction.backup = owner;
   transaction.backupHolds = true;
   transaction.requesterHolds = writer === backup || holdsStill(entry, transaction);
-  prepareOwner(server, transaction, entry.term);
+  prepareOwner(server, transaction, base);
   const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
   const forward = !transaction.requesterHolds;
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
@@ -151,8 +158,8 @@ export const startGetModified = (
 ): void => {
   server.counters.getModified++;
   transaction.upgrade = entry.owner === asker(transaction);
-  transaction.term = transaction.upgrade ? entry.term : entry.term + 1;
   if (transaction.upgrade) {
+    transaction.term = termInForce(server, entry);
     transaction.backup = entry.backup;
     transaction.backupHolds = true;
     transaction.requesterHolds = true;
@@ -233,7 +240,6 @@ const grant = (server: Server, entry: DirectoryEntry, transaction: GetModified):
   const { file, request, term, backup, backupHolds, contents, requesterHolds } = transaction;
   assert(backup !== undefined && backup !== owner, `file ${file}: granted without a backup`);
   transaction.phase = 'grant';
-  entry.term = term;
   entry.owner = owner;
   entry.backup = backup;
   entry.sharers.clear();

@@ -18,17 +18,13 @@ import {
 } from '../lost_files.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import { commit, commitContents, load, log, order, orderOf, type Server } from '../server_state.ts';
+import { newTerm } from '../terms.ts';
 import type { Recover, Report } from '../transaction.ts';
-
-/** The term of whoever may hold acknowledged writes: of the mark on the disk, if there is one. */
-const markedTerm = (server: Server, entry: DirectoryEntry): number =>
-  server.meta(entry.file).mark?.term ?? entry.term;
 
 export const startRecover = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
   server.counters.recoveries++;
   const { file } = transaction;
-  transaction.term = Math.max(entry.term, markedTerm(server, entry)) + 1;
-  entry.term = transaction.term;
+  transaction.term = newTerm(server, entry);
   entry.sharers.clear();
   if (entry.state === 'shared') transition(entry, 'last-copy-dropped');
   const message = { type: 'recover', order: orderOf(server, transaction), file } as const;
@@ -175,7 +171,7 @@ const promote = (server: Server, transaction: Recover, source: NodeId, backup: N
   order(server, transaction, source, message, 'promoted');
 };
 
-/** The new pair has everything, and the disk names it: the new owner may serve (rule 10). */
+/** The new pair has everything, and the disk names it: both may serve (rule 10). */
 const install = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
   const { file, term, source, backup, version } = transaction;
   assert(source !== undefined && backup !== undefined, `file ${file}: promoted without a pair`);
@@ -187,6 +183,8 @@ const install = (server: Server, entry: DirectoryEntry, transaction: Recover): v
   const grant = { type: 'grant', order: orderOf(server, transaction), file, request: 0 } as const;
   const role = { term, backup, backupHolds: true } as const;
   order(server, transaction, source, { ...grant, ...role, ...contents }, 'granted');
+  const confirm = { type: 'confirmBackup', order: orderOf(server, transaction), file } as const;
+  order(server, transaction, backup, { ...confirm, term }, 'backupConfirmed');
 };
 
 /** Whoever reported something and has no part in what is left lets go of it. */
@@ -242,7 +240,6 @@ const restored = (
   assert(contents !== undefined, `file ${file}: restored without contents`);
   server.memory.put(file, contents.bytes);
   entry.version = version;
-  entry.term = Math.max(entry.term, version.term);
   entry.owner = undefined;
   entry.backup = undefined;
   transition(entry, 'restored');

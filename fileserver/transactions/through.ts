@@ -19,6 +19,7 @@ import {
   replyTo,
   type Server,
 } from '../server_state.ts';
+import { newTerm } from '../terms.ts';
 import type { Contents, ReadThrough, WriteThrough } from '../transaction.ts';
 
 export const startReadThrough = (
@@ -82,6 +83,7 @@ export const startWriteThrough = (
   transaction: WriteThrough,
 ): void => {
   server.counters.writesThrough++;
+  transaction.term = newTerm(server, entry);
   const { owner, backup } = entry;
   if (owner === undefined || backup === undefined) {
     // The disk comes first: were it damaged, a sharer's copy could make it good.
@@ -91,7 +93,7 @@ export const startWriteThrough = (
   }
   invalidateSharers(server, entry, transaction);
   transaction.release = [owner, backup];
-  freeze(server, entry, transaction, owner);
+  freeze(server, transaction, owner, true);
 };
 
 const invalidateSharers = (
@@ -130,23 +132,18 @@ const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough
 };
 
 /** Stops a holder; the owner reports the contents. The backup comes second: see get_modified.ts. */
-const freeze = (
-  server: Server,
-  entry: DirectoryEntry,
-  transaction: WriteThrough,
-  node: NodeId,
-): void => {
+const freeze = (server: Server, transaction: WriteThrough, node: NodeId, report: boolean): void => {
   const { file } = transaction;
   const message = {
     type: 'freeze',
     order: orderOf(server, transaction),
     file,
-    term: entry.term + 1,
+    term: transaction.term,
     backup: false,
     newOwner: undefined,
     forward: false,
     request: 0,
-    report: node === entry.owner,
+    report,
   } as const;
   order(server, transaction, node, message, 'frozen');
 };
@@ -161,11 +158,11 @@ export const writeThroughAnswered = (
   if (message.type !== 'frozen' || from !== entry.owner) return;
   const { version, bytes, outcomes } = message;
   transaction.contents = { version, bytes: bytes.slice(), outcomes, source: 'peer' };
-  if (entry.backup !== undefined) freeze(server, entry, transaction, entry.backup);
+  if (entry.backup !== undefined) freeze(server, transaction, entry.backup, false);
 };
 
 /** All copies are quiet and the newest contents are here: change them and sync. */
-const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): void => {
+const apply = (server: Server, transaction: WriteThrough): void => {
   const { file, contents, offset, client, operation } = transaction;
   assert(contents !== undefined, `file ${file}: written without its contents`);
   transaction.phase = 'commit';
@@ -179,7 +176,7 @@ const apply = (server: Server, entry: DirectoryEntry, transaction: WriteThrough)
   const outcomes =
     known === undefined ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT) : contents.outcomes;
   transaction.count = count;
-  const version = { term: entry.term + 1, counter: contents.version.counter + 1 };
+  const version = { term: transaction.term, counter: contents.version.counter + 1 };
   commitContents(server, transaction, version, bytes, outcomes);
 };
 
@@ -190,7 +187,6 @@ const release = (server: Server, entry: DirectoryEntry, transaction: WriteThroug
   transaction.phase = 'release';
   server.memory.put(file, contents.bytes);
   entry.version = contents.version;
-  entry.term = contents.version.term;
   entry.owner = undefined;
   entry.backup = undefined;
   entry.sharers.clear();
@@ -242,7 +238,7 @@ export const advanceWriteThrough = (
     case 'load':
       return loaded(server, entry, transaction);
     case 'quiesce':
-      apply(server, entry, transaction);
+      apply(server, transaction);
       return false;
     case 'commit':
       release(server, entry, transaction);

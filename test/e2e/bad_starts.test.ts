@@ -136,7 +136,7 @@ describe('a daemon that cannot start', () => {
     for (const copy of [0, 1]) other.writeUInt32LE(99, copy * 4096 + 8);
     writeFileSync(image, other);
     expect(await server(image)).to.match(
-      /^EINVAL .*format version is 99; this program reads version 1/,
+      /^EINVAL .*format version is 99; this program reads version 2/,
     );
     writeFileSync(image, whole);
   });

@@ -39,7 +39,7 @@ export class ServerRun {
   readonly #heartbeats = new Map<string, number>();
   now = 0;
 
-  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS, scrubMs = LONG_MS) {
+  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS, scrubMs = LONG_MS, epoch = 1) {
     const times = {
       heartbeatMs: HEARTBEAT_MS,
       leaseMs,
@@ -48,7 +48,7 @@ export class ServerRun {
       scrubMs,
       degradedPolicy: 'write-through',
     } as const;
-    this.server = newServer({ geometry: GEOMETRY, epoch: 1, openPolicy, ...times }, 0, (file) =>
+    this.server = newServer({ geometry: GEOMETRY, epoch, openPolicy, ...times }, 0, (file) =>
       this.meta(file),
     );
   }

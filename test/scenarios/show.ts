@@ -2,7 +2,7 @@
 
 import type { CachedFile } from '../../cacher/cached_file.ts';
 import type { DirectoryEntry } from '../../fileserver/directory_entry.ts';
-import { formatVersion, type Order, type Version } from '../../protocol/ids.ts';
+import { formatTerm, formatVersion, type Order, type Version } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 
 /** Bytes of a scenario are printable; zeros would show that something was never filled. */
@@ -11,6 +11,9 @@ export const showBytes = (bytes: Uint8Array): string =>
 
 const isVersion = (value: object): value is Version => 'counter' in value;
 const isOrder = (value: object): value is Order => 'sequence' in value;
+
+/** Fields that are terms on their own; `base` of a backup write is a version. */
+const TERMS: ReadonlySet<string> = new Set(['term', 'base', 'ungranted']);
 
 const showField = (name: string, value: unknown): string => {
   if (value === true) return name;
@@ -22,6 +25,7 @@ const showField = (name: string, value: unknown): string => {
     if (isOrder(value)) return `#${value.sequence}`;
     return '';
   }
+  if (TERMS.has(name) && typeof value === 'number') return `${name}=${formatTerm(value)}`;
   return typeof value === 'string' || typeof value === 'number' ? `${name}=${value}` : '';
 };
 

@@ -74,7 +74,7 @@ describe('a disk core', () => {
       operation: 2 ** 32 - 1,
       count: 2 ** 32 - 1,
     }));
-    const version = { term: 2 ** 32 - 1, counter: 2 ** 53 - 1 };
+    const version = { term: 2 ** 53 - 1, counter: 2 ** 53 - 1 };
     commitNow(run, { ...contents(1, 65), version, outcomes });
     const again = opened(run.disk);
     expect(again.core.meta(file(1))).to.deep.equal({
@@ -86,11 +86,11 @@ describe('a disk core', () => {
     const more = [...outcomes, ...outcomes.slice(0, 1)];
     const beyond = [
       { ...contents(1, 65), outcomes: more },
-      { ...contents(1, 65), version: { term: 2 ** 32, counter: 0 } },
+      { ...contents(1, 65), version: { term: 2 ** 53, counter: 0 } },
       { ...contents(1, 65), version: { term: 0, counter: 2 ** 53 } },
       { ...contents(1, 65), bytes: new Uint8Array(SIZE_BYTES - 1) },
       contents(SMALL.files, 65),
-      mark(1, 2 ** 32),
+      mark(1, 2 ** 53),
       { kind: 'epoch' as const, clusterEpoch: 2 ** 53, longestLeaseMs: 0 },
     ];
     for (const record of beyond) {
@@ -228,8 +228,8 @@ describe('a disk core', () => {
     const foreign = new FakeDisk(new Uint8Array(100_000).fill(0x61), 1);
     expect(refusal(foreign)).to.match(/no volume: .*it does not begin as a coopfs volume does/);
     const later = small();
-    later.edit((image) => (image[8] = image[4_096 + 8] = 2));
-    expect(refusal(later)).to.match(/its format version is 2; this program reads version 1/);
+    later.edit((image) => (image[8] = image[4_096 + 8] = 3));
+    expect(refusal(later)).to.match(/its format version is 3; this program reads version 2/);
   });
 
   it('refuses a damaged entry of the allocation table, unless the journal has a newer one', () => {

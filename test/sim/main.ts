@@ -1,7 +1,9 @@
 /** I/O: `npm run sim`: many seeds, or one with its trace. */
 
+import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { FAULT_KINDS } from './faults.ts';
+import { inWorkers, isWorker, serveSeeds } from './seed_workers.ts';
 import { simulate } from './simulation.ts';
 import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
 
@@ -39,6 +41,7 @@ interface Flags {
   readonly corrupt?: number;
   readonly breaks?: number;
   readonly faults?: number;
+  readonly jobs: number;
 }
 
 /** Encryption costs most of the time of a run, so one seed in so many has it. */
@@ -74,7 +77,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
 
 const replay = (seed: number): string => {
   const flags = process.argv.slice(2).filter((each, index, all) => {
-    const dropped = ['--seeds', '--first', '--seed'];
+    const dropped = ['--seeds', '--first', '--seed', '--jobs'];
     return each !== '--trace' && !dropped.includes(each) && !dropped.includes(all[index - 1] ?? '');
   });
   return `npm run sim -- ${[...flags, '--seed', String(seed), '--trace'].join(' ')}`;
@@ -113,26 +116,26 @@ const missingFaults = (sums: ReadonlyMap<string, number>): string[] =>
 /** The seeds alone say what happens. */
 const fixesNothing = (flags: Flags): boolean => {
   const given = Object.keys(flags).filter((name) => flags[name as keyof Flags] !== undefined);
-  return given.every((name) => ['seeds', 'first', 'operations'].includes(name));
+  return given.every((name) => ['seeds', 'first', 'operations', 'jobs'].includes(name));
 };
 
-const runMany = (flags: Flags): boolean => {
+const runMany = async (flags: Flags): Promise<boolean> => {
   const started = process.hrtime.bigint();
   const sums = new Map<string, number>();
   let failed = 0;
   let events = 0;
   let operations = 0;
-  for (let seed = flags.first; seed < flags.first + flags.seeds; seed++) {
-    const result = simulate(optionsOf(seed, flags));
+  const take = (result: SimulationResult): void => {
     events += result.events;
     operations += result.operations;
     for (const [name, value] of Object.entries(result.counters)) {
       sums.set(name, (sums.get(name) ?? 0) + value);
     }
-    if (result.failure === undefined) continue;
+    if (result.failure === undefined) return;
     failed++;
     report(result);
-  }
+  };
+  await inWorkers(flags.first, flags.seeds, flags.jobs, take);
   const missing = missingFaults(sums);
   if (flags.seeds >= SEEDS_FOR_ALL_FAULTS && fixesNothing(flags) && missing.length > 0) {
     print(`these faults did not happen: ${missing.join(', ')}`);
@@ -165,11 +168,16 @@ const command = new Command('sim')
   .option('--corrupt <p>', 'datagrams damaged', probability)
   .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
   .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', integer(0, 1000))
+  .option('--jobs <n>', 'processes side by side', integer(1, 256), availableParallelism())
   .parse();
 
 const flags = command.opts<Flags>();
 if (flags.links !== undefined && !['rudp', 'direct'].includes(flags.links)) {
   command.error(`--links is ${flags.links}, must be rudp or direct`, { exitCode: 2 });
 }
-const passed = flags.seed === undefined ? runMany(flags) : runOne(flags.seed, flags);
-process.exitCode = passed ? 0 : 1;
+if (isWorker) {
+  serveSeeds((seed) => simulate(optionsOf(seed, flags)));
+} else {
+  const passed = flags.seed === undefined ? await runMany(flags) : runOne(flags.seed, flags);
+  process.exitCode = passed ? 0 : 1;
+}

@@ -66,15 +66,20 @@ const readiness = (child: ChildProcess): Promise<string | undefined> =>
     });
   });
 
+/** The same loader arguments as this process: from source, daemons run from source too. */
+const THIS_PROGRAM: readonly string[] = [...process.execArgv, PROGRAM];
+
 /**
  * Starts a daemon that outlives this process, and waits until it is ready.
  * @throws FsError with the last lines of its log if it does not come up; nothing of it is left then.
  */
-export const startDaemon = async (command: DaemonCommand): Promise<void> => {
+export const startDaemon = async (
+  command: DaemonCommand,
+  program = THIS_PROGRAM,
+): Promise<void> => {
   const log = openSync(command.logFile, 'a');
   const logStart = statSync(command.logFile).size;
-  // The same loader arguments as this process: from source, the daemon runs from source too.
-  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, ...command.args], {
+  const child = spawn(process.execPath, [...program, ...command.args], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });

@@ -2,12 +2,18 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import { percentile } from '../../cli/call_summary.ts';
 import type { CommandRecord } from '../../cli/command_record.ts';
 import { judgeHistory } from '../../cli/consistency.ts';
 import type { CoopFs } from '../../applib/index.ts';
-import { ComposeCluster, NODES, readFile } from './compose_cluster.ts';
-import { Load, TEXT_BYTES } from './load.ts';
+import { ComposeCluster, NODES } from './compose_cluster.ts';
+import {
+  Load,
+  TEXT_BYTES,
+  longestWait,
+  overwriting,
+  pausesInWords,
+  readAll,
+} from '../kills/load.ts';
 
 /** How many containers are killed; 100 kills each of the five twenty times. */
 const KILLS = Number(process.env['COOPFS_KILLS'] ?? 20);
@@ -16,16 +22,7 @@ const SERVICES = [...NODES, 'server'] as const;
 const FILES = [11, 12, 13, 14, 15, 16];
 const BEFORE_THE_KILL_MS = 300;
 const AFTER_THE_KILL_MS = 700;
-const NS_PER_MS = 1e6;
-
-/** The longest that an application had to wait for one call that ended after this moment, in ms. */
-const longestWait = (records: readonly CommandRecord[], sinceNs: bigint, gone: string): number =>
-  Math.max(
-    0,
-    ...records
-      .filter(({ node, endNs }) => node !== gone && endNs > sinceNs)
-      .map(({ startNs, endNs }) => Number(endNs - (startNs > sinceNs ? startNs : sinceNs))),
-  ) / NS_PER_MS;
+const PAUSE_MS = 10;
 
 describe('a cluster in containers, under load', function () {
   this.timeout(KILLS * ROUND_MS);
@@ -57,7 +54,7 @@ describe('a cluster in containers, under load', function () {
 
   /** Kills the container under load and starts it again; resolves with what the applications did. */
   const oneRound = async (round: number, service: string): Promise<readonly CommandRecord[]> => {
-    const load = new Load(FILES, await applications(), round);
+    const load = new Load(await applications(), overwriting(FILES, round), PAUSE_MS);
     await pause(BEFORE_THE_KILL_MS);
     const killedNs = process.hrtime.bigint();
     await cluster.kill(service);
@@ -68,7 +65,8 @@ describe('a cluster in containers, under load', function () {
     await pause(BEFORE_THE_KILL_MS);
     const records = await load.stop();
     const since = service === 'server' ? startedNs : killedNs;
-    waits[service === 'server' ? 'server' : 'cacher'].push(longestWait(records, since, service));
+    const wait = longestWait(records, since, (node) => node !== service);
+    waits[service === 'server' ? 'server' : 'cacher'].push(wait);
     return records;
   };
 
@@ -76,22 +74,7 @@ describe('a cluster in containers, under load', function () {
   const lastReads = async (): Promise<CommandRecord[]> => {
     const records: CommandRecord[] = [];
     for (const [node, fs] of await applications()) {
-      for (const file of FILES) {
-        const startNs = process.hrtime.bigint();
-        const data = new TextEncoder().encode(await readFile(fs, file, TEXT_BYTES));
-        const endNs = process.hrtime.bigint();
-        records.push({
-          node,
-          index: 0,
-          command: 'read',
-          file,
-          offset: 0,
-          data,
-          ok: true,
-          startNs,
-          endNs,
-        });
-      }
+      records.push(...(await readAll(node, fs, FILES, TEXT_BYTES)));
     }
     return records;
   };
@@ -109,15 +92,7 @@ describe('a cluster in containers, under load', function () {
     }
     console.log(`      ${KILLS} kills, ${acknowledged} acknowledged writes, 0 lost`);
     for (const [kind, each] of Object.entries(waits)) {
-      const [p50, p99] = [50, 99].map((percent) =>
-        percentile(
-          each.sort((a, b) => a - b),
-          percent,
-        )?.toFixed(0),
-      );
-      console.log(
-        `      service pause after a kill of a ${kind}: p50 ${p50 ?? '–'} ms, p99 ${p99 ?? '–'} ms`,
-      );
+      console.log(`      service pause after a kill of a ${kind}: ${pausesInWords(each)}`);
     }
   });
 });

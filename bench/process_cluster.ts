@@ -1,0 +1,197 @@
+/** Does I/O: a cluster of processes as users start it, in a temporary folder; each can be killed, paused, started. */
+
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { connect, type CoopFs } from '../applib/index.ts';
+import { clusterPaths, requireClusterConfig, type ClusterPaths } from '../cli/cluster_config.ts';
+import { cacherCommand, serverCommand } from '../cli/cluster_daemons.ts';
+import { startDaemon } from '../cli/daemon_process.ts';
+import { isRunning, readProcessFile, type ProcessIdentity } from '../cli/process_file.ts';
+import { SERVER, type NodeId } from '../protocol/ids.ts';
+
+/** Compiled, as users run it: `npm run build` comes first. */
+const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const WAIT_LIMIT_MS = 30_000;
+const POLL_MS = 5;
+/** A server that was killed does not answer: it is asked again over a new link then. */
+const ANSWER_LIMIT_MS = 1000;
+
+/** What of the server's account of itself these programs look at. */
+export interface ServerStatus {
+  readonly dirtyFiles: number;
+  readonly unprotectedFiles: number;
+  readonly unavailableFiles: number;
+  readonly lastReprotectionMs?: number;
+  readonly degraded: boolean;
+  readonly lostFiles: readonly { readonly file: number; readonly times: number }[];
+  readonly members: readonly { readonly node: string; readonly linkUp: boolean }[];
+  readonly counters: { readonly membersLost: number };
+}
+
+/** Every dirty file is on two nodes, as far as the server knows. */
+export const isProtected = ({ unprotectedFiles, unavailableFiles }: ServerStatus): boolean =>
+  unprotectedFiles + unavailableFiles === 0;
+
+export interface Ran {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Rejects when the answer does not come in time. */
+const inTime = async <T>(answer: Promise<T>, limitMs: number): Promise<T> => {
+  const over = new AbortController();
+  const late = pause(limitMs, undefined, { signal: over.signal }).then(() => {
+    throw new Error(`no answer in ${limitMs} ms`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    over.abort();
+  }
+};
+
+export class ProcessCluster {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'coopfs-processes-'));
+  readonly paths: ClusterPaths = clusterPaths(join(this.#folder, 'c'));
+  readonly #connections: CoopFs[] = [];
+  #asking: CoopFs | undefined;
+
+  private constructor() {
+    // Made by up().
+  }
+
+  /** Formats a disk and starts a cluster; `flags` are those of `coopfs cluster up`. */
+  static async up(...flags: readonly string[]): Promise<ProcessCluster> {
+    const cluster = new ProcessCluster();
+    try {
+      const args = ['cluster', 'up', '--dir', cluster.paths.root, ...flags];
+      const { status, err } = await cluster.coopfs(...args);
+      if (status !== 0) throw new Error(`coopfs cluster up: ${err}`);
+      return cluster;
+    } catch (error) {
+      await cluster.close();
+      throw error;
+    }
+  }
+
+  /** Starts the daemons that do not run; resolves when they serve. */
+  async restart(): Promise<void> {
+    const config = requireClusterConfig(this.paths);
+    const nodes = config.nodes.map((node) => cacherCommand(this.paths, config, node));
+    const missing = [serverCommand(this.paths, config), ...nodes].filter(
+      ({ pidFile }) => readProcessFile(pidFile) === undefined,
+    );
+    await Promise.all(missing.map((command) => startDaemon(command, [MAIN])));
+  }
+
+  /** Runs a command to its end. */
+  async coopfs(...args: readonly string[]): Promise<Ran> {
+    return new Promise((resolve) => {
+      execFile(process.execPath, [MAIN, ...args], (error, out, err) => {
+        resolve({ status: error === null ? 0 : Number(error.code ?? -1), out, err });
+      });
+    });
+  }
+
+  get nodes(): readonly NodeId[] {
+    return requireClusterConfig(this.paths).nodes.map(({ name }) => name);
+  }
+
+  /** Sends a signal to a daemon that runs. */
+  signal(name: NodeId, signal: NodeJS.Signals): ProcessIdentity {
+    const identity = readProcessFile(this.paths.pid(name));
+    if (identity === undefined) throw new Error(`${name} does not run`);
+    process.kill(identity.pid, signal);
+    return identity;
+  }
+
+  /** Kills a daemon with SIGKILL; resolves when its process is gone. */
+  async kill(name: NodeId): Promise<void> {
+    const identity = this.signal(name, 'SIGKILL');
+    await this.until(`the process of ${name} is gone`, () =>
+      Promise.resolve(isRunning(identity) ? undefined : true),
+    );
+  }
+
+  /** A new application of a node; of the file server, without a cacher, for "server". */
+  async at(node: NodeId): Promise<CoopFs> {
+    const fs = await connect(this.#target(node));
+    this.#connections.push(fs);
+    return fs;
+  }
+
+  /** What the server says of itself; waits for a server that is just being started. */
+  async status(): Promise<ServerStatus> {
+    return this.until('the file server answers', async () => {
+      try {
+        this.#asking ??= await connect({ ...this.#target(SERVER), connectTimeoutMs: 1000 });
+        return (await inTime(this.#asking.status(), ANSWER_LIMIT_MS)) as ServerStatus;
+      } catch {
+        const gone = this.#asking;
+        this.#asking = undefined;
+        await gone?.close();
+        return undefined;
+      }
+    });
+  }
+
+  /** The first status of which `holds` is true. */
+  async statusWhen(what: string, holds: (status: ServerStatus) => boolean): Promise<ServerStatus> {
+    return this.until(what, async () => {
+      const status = await this.status();
+      return holds(status) ? status : undefined;
+    });
+  }
+
+  /** Waits until all nodes are members and every dirty file is on two of them. */
+  async settled(): Promise<ServerStatus> {
+    const { nodes } = this;
+    return this.statusWhen('every node is a member, every dirty file on two', (status) => {
+      const here = status.members.filter(({ linkUp }) => linkUp).map(({ node }) => node);
+      return isProtected(status) && nodes.every((node) => here.includes(node));
+    });
+  }
+
+  /** What `attempt` answers at last; it is asked again while that is undefined, in bounded time. */
+  async until<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
+    const endMs = performance.now() + WAIT_LIMIT_MS;
+    while (performance.now() < endMs) {
+      const found = await attempt();
+      if (found !== undefined) return found;
+      await pause(POLL_MS);
+    }
+    throw new Error(`it did not come to this in ${WAIT_LIMIT_MS} ms: ${what}`);
+  }
+
+  /** Copies logs and disk of a cluster to where they stay, to be looked into. */
+  keep(folder: string): void {
+    cpSync(this.paths.root, folder, {
+      recursive: true,
+      filter: (path) => !lstatSync(path).isSocket(),
+    });
+  }
+
+  /** Kills whatever runs, and removes everything. */
+  async close(): Promise<void> {
+    const open = [...this.#connections, ...(this.#asking === undefined ? [] : [this.#asking])];
+    await Promise.allSettled(open.map((fs) => fs.close()));
+    if (existsSync(this.paths.config)) {
+      for (const name of [...this.nodes, SERVER]) {
+        if (readProcessFile(this.paths.pid(name)) !== undefined) await this.kill(name);
+      }
+    }
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #target(node: NodeId): Parameters<typeof connect>[0] & object {
+    if (node !== SERVER) return { socket: this.paths.socket(node) };
+    const { host, serverPort } = requireClusterConfig(this.paths);
+    return { server: `${host}:${serverPort}`, keyFile: this.paths.key };
+  }
+}

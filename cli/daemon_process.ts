@@ -129,6 +129,12 @@ export const stopDaemon = async (
   return stopped ? 'stopped' : 'killed';
 };
 
+/** Kills the daemon where it is, and waits until it is gone. Its process file stays: nothing runs under it. */
+export const killDaemon = async (identity: ProcessIdentity): Promise<void> => {
+  signal(identity, 'SIGKILL');
+  await isGoneWithin(identity, STOP_TIMEOUT_MS);
+};
+
 /** How long the log of a daemon is now, to look at what comes later. */
 export const logLength = (logFile: string): number =>
   existsSync(logFile) ? statSync(logFile).size : 0;

@@ -8,6 +8,8 @@ import type { Plan } from './plan.ts';
 /** How long a node keeps a setting whose command is gone; renewed five times as often. */
 export const HOLD_LEASE_MS = 3000;
 const RENEWAL_MS = 600;
+/** How long one node that does not answer may hold up the renewals of the others; with the renewal's less than a lease. */
+const PATIENCE_MS = 1500;
 
 export type Dial = (node: string) => Promise<AgentLink>;
 
@@ -23,6 +25,9 @@ export class Holder {
   readonly #plan: Plan;
   readonly #dial: Dial;
   readonly #links = new Map<string, AgentLink>();
+  /** Nodes that have not answered yet: they are not asked again meanwhile. */
+  readonly #asked = new Set<string>();
+  #cleared = false;
 
   constructor(plan: Plan, dial: Dial) {
     this.#plan = plan;
@@ -31,19 +36,39 @@ export class Holder {
 
   /** Gives every node its setting until `leaseMs` from now. Answers who did not take it. */
   async hold(leaseMs: number): Promise<{ missing: Missing[]; cleared: boolean }> {
-    let cleared = false;
-    const asked = [...this.#plan].map(async ([node, setting]): Promise<Missing | undefined> => {
+    const asking = [...this.#plan].map(async ([node, setting]): Promise<Missing | undefined> => {
+      if (this.#asked.has(node)) return undefined;
+      this.#asked.add(node);
       try {
         const link = await this.#linkTo(node);
         const { outcome } = await link.ask<'hold'>({ do: 'hold', setting, leaseMs });
-        if (outcome === 'cleared') cleared = true;
+        this.#cleared ||= outcome === 'cleared';
         return undefined;
       } catch (error) {
         return { node, reason: messageOf(error) };
+      } finally {
+        this.#asked.delete(node);
       }
     });
-    const missing = (await Promise.all(asked)).filter((each) => each !== undefined);
-    return { missing, cleared };
+    const answers = await this.#inTime(asking);
+    const late = [...this.#asked].map((node) => ({ node, reason: 'it has not answered yet' }));
+    return { missing: [...answers, ...late], cleared: this.#cleared };
+  }
+
+  /** What is missing after a while. One that stands still must not cost the others their settings. */
+  async #inTime(asking: readonly Promise<Missing | undefined>[]): Promise<Missing[]> {
+    const missing: Missing[] = [];
+    const all = Promise.all(
+      asking.map(async (answer) => {
+        const found = await answer;
+        if (found !== undefined) missing.push(found);
+      }),
+    );
+    const patience = new AbortController();
+    const over = pause(PATIENCE_MS, undefined, patience).catch(() => undefined);
+    await Promise.race([all, over]);
+    patience.abort();
+    return [...missing];
   }
 
   /**

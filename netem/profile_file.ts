@@ -1,7 +1,7 @@
 /** I/O: the profiles of netem/profiles.yaml, and of files like it. */
 
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { LineCounter, isNode, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import type { Profile } from './fault.ts';
@@ -9,13 +9,15 @@ import { parseLoss, parseMs, parsePercent, parseRate } from './fault_words.ts';
 
 const OWN_FILE = new URL('profiles.yaml', import.meta.url);
 
+const notRight = (input: unknown, right: string): string =>
+  `${input === undefined ? 'it' : JSON.stringify(input)} is ${input === undefined ? 'missing' : 'not right'}: expected ${right}`;
+
 /** Text that `read` understands; the message says what would be. */
 export const worded = <T>(read: (text: string) => T | undefined, right: string) =>
-  z.string({ error: `must be ${right}` }).transform((text, context): T => {
+  z.string({ error: ({ input }) => notRight(input, right) }).transform((text, context): T => {
     const value = read(text);
     if (value !== undefined) return value;
-    const message = `${JSON.stringify(text)} is not right: expected ${right}`;
-    context.addIssue({ code: 'custom', message });
+    context.addIssue({ code: 'custom', message: notRight(text, right) });
     return z.NEVER;
   });
 
@@ -48,22 +50,31 @@ const profileSchema = z
 
 const fileSchema = z.record(z.string().regex(/^[a-z0-9][a-z0-9-]*$/), profileSchema);
 
-/** Text of YAML, checked. @throws FsError EINVAL that names the place and what would be right. */
+/** The line on which a place of the document begins, or what it would be part of. */
+const lineOf = (document: Document, lines: LineCounter, path: readonly PropertyKey[]): number => {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
+};
+
+/** Text of YAML, checked. @throws FsError EINVAL that names line, place and what would be right. */
 export const parseYaml = <S extends z.ZodType>(
   text: string,
   schema: S,
   path: string,
 ): z.output<S> => {
-  let raw: unknown;
-  try {
-    raw = parse(text);
-  } catch (error) {
-    throw new FsError('EINVAL', `${path} is not YAML: ${messageOf(error)}`);
-  }
-  const result = schema.safeParse(raw);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) throw new FsError('EINVAL', `${path} is not YAML: ${error.message}`);
+  const result = schema.safeParse(document.toJS());
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new FsError('EINVAL', `${path}: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  const where = issue?.path ?? [];
+  const at = `${path}:${lineOf(document, lines, where)}`;
+  throw new FsError('EINVAL', `${at}: ${where.map(String).join('.')}: ${issue?.message ?? ''}`);
 };
 
 /** The profiles of a text, in its order. */

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { localCluster } from '../../cli/netem_cluster.ts';
 import { coopfs, endOf, startCoopfs, type Ended } from './coopfs.ts';
@@ -170,10 +171,60 @@ describe('coopfs netem on a local cluster', function () {
     expect(run.status).to.equal(0);
   });
 
+  /** A scenario in a file of its own. */
+  const scenario = (...steps: readonly string[]): string => {
+    const file = join(folder, 'scenario.yaml');
+    writeFileSync(file, `about: a test\nsteps:\n${steps.map((step) => `  - ${step}\n`).join('')}`);
+    return file;
+  };
+
+  it('carries out a scenario: faults, a kill, a restart, and nothing is left', async () => {
+    const file = scenario(
+      '{ at: 0s, apply: dc, node: n1 }',
+      '{ at: 200ms, kill: n1 }',
+      '{ at: 400ms, restart: n1 }',
+      '{ at: 500ms, partition: "n1 | n2", for: 300ms }',
+      '{ at: 600ms, pause: n2 }',
+      '{ at: 900ms, continue: n2 }',
+    );
+    const dry = await netem('run', file, '--dry-run');
+    expect(dry.out).to.match(/^at 0s: apply dc at n1\n {4}relay at n1, to everybody: delay 0.25/);
+    const { status, out, err } = await netem('run', file);
+    expect(err).to.equal('');
+    expect(status).to.equal(0);
+    expect(out)
+      .to.match(/ s {2}kill n1\n/)
+      .and.match(/n1 serves again\n/);
+    expect(out).to.match(/over: cut n1 \| n2\n[^]*over, nothing of it is left\n$/);
+    expect(await labels()).to.deep.equal([]);
+    expect((await coopfs(['cluster', 'status', '--dir', dir])).status).to.equal(0);
+  });
+
+  const stateOf = (node: string): string => {
+    const pid = readFileSync(join(dir, 'run', `${node}.pid`), 'utf8').split('\n')[0] ?? '';
+    return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
+  };
+
+  it('continues what it has paused when it is interrupted, and when it is killed', async () => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      const child = await hold(
+        'run',
+        scenario('{ at: 0s, apply: dc }', '{ at: 10ms, pause: n2 }', '{ at: 60s, continue: n2 }'),
+      );
+      while (stateOf('n2') !== 'T') await pause(5);
+      child.kill(signal);
+      await endOf(child);
+      // Bounded by mocha.
+      while (stateOf('n2') === 'T' || (await labels()).length > 0) await pause(5);
+    }
+  });
+
   it('says what is wrong, and what would be right', async () => {
     for (const [args, message] of [
       [['apply', 'wifi', '--link', 'n1'], /--link "n1" is not right: expected FROM>TO/],
       [['apply', 'wifi', '--node', 'n1', '--link', 'n1>n2'], /--node and --link are both given/],
+      [['run', 'nothing.yaml'], /no scenario: .*nothing.yaml.*expected a file, or bad_day, kills/],
+      [['run', scenario('{ at: 1s, kill: n4 }')], /no node "n4": expected one of server, n1, n2/],
     ] as const) {
       const { status, err } = await netem(...args);
       expect(err).to.match(message);

@@ -62,7 +62,12 @@ describe('the profiles', () => {
 
   for (const [what, from, to, message] of [
     ['an unknown word', 'delay: 20ms', 'delay: 20ms\n  latency: 20ms', /wifi: .*latency/],
-    ['a missing word', 'delay: 20ms', '', /wifi\.delay: must be a duration such as 20ms/],
+    [
+      'a missing word',
+      'delay: 20ms',
+      '',
+      /wifi\.delay: it is missing: expected a duration such as 20ms/,
+    ],
     [
       'a number without unit',
       'delay: 20ms',

@@ -1,0 +1,73 @@
+/** `coopfs netem run`: a timeline of faults and kills, from a file. */
+
+import { randomBytes } from 'node:crypto';
+import { Command } from 'commander';
+import { faultOf } from '../netem/fault.ts';
+import { leaseWarning } from '../netem/lease_fit.ts';
+import { actionInWords, type Scenario } from '../netem/scenario.ts';
+import { readScenario, scenarioNames } from '../netem/scenario_file.ts';
+import { print, printError, runs, withExamples } from './action.ts';
+import { EXIT } from './exit_status.ts';
+import { untilInterrupted } from './interruption.ts';
+import { localCluster, type NetemCluster } from './netem_cluster.ts';
+import { planInWords } from './netem_words.ts';
+import { localControl } from './node_control.ts';
+import { formatDuration } from './option_values.ts';
+import { declareOptions, resolveOptions } from './options.ts';
+import { planScenario, runScenario, type PlannedStep } from './scenario_run.ts';
+
+const NAMES = ['dir', 'seed', 'dryRun'] as const;
+
+const inWords = (cluster: NetemCluster, { step, plan }: PlannedStep): string[] => {
+  const lasts = step.forMs === undefined ? '' : ` for ${formatDuration(step.forMs)}`;
+  const rules = plan === undefined ? [] : planInWords(cluster, plan);
+  return [
+    `at ${formatDuration(step.atMs)}: ${actionInWords(step)}${lasts}`,
+    ...rules.map((rule) => `    ${rule}`),
+  ];
+};
+
+const leaseWarnings = ({ steps }: Scenario, leaseMs: number | undefined): Set<string> => {
+  const profiles = steps.flatMap((step) => (step.do === 'apply' ? [step.profile] : []));
+  const warnings = profiles.map((profile) =>
+    leaseMs === undefined ? undefined : leaseWarning(profile.name, faultOf(profile, 'up'), leaseMs),
+  );
+  return new Set(warnings.filter((each) => each !== undefined));
+};
+
+export const netemRunCommand = (): Command => {
+  const command = declareOptions(
+    new Command('run')
+      .description('carry out a timeline of faults and kills, from a file')
+      .argument('<scenario>', `a file in YAML, or one of ${scenarioNames().join(', ')}`),
+    NAMES,
+  );
+  withExamples(command, [
+    ['coopfs netem run kills --dir /tmp/c', 'kills, a pause and a restart of the server: 12 s'],
+    ['coopfs netem run my.yaml --dir /tmp/c --dry-run', 'what would be done, and when'],
+  ]);
+  return runs(command, async ([name = '']) => {
+    const { dir, seed, dryRun } = resolveOptions(command, NAMES, ['dir']);
+    const scenario = readScenario(name);
+    const cluster = localCluster(dir);
+    const id = `scenario.${randomBytes(4).toString('hex')}`;
+    const steps = planScenario(scenario, cluster.nodes, seed, id);
+    for (const line of leaseWarnings(scenario, cluster.leaseMs)) printError(line);
+    const length = formatDuration(scenario.endMs);
+    if (dryRun) {
+      print(...steps.flatMap((each) => inWords(cluster, each)), `over at ${length}`);
+      return EXIT.ok;
+    }
+    print(`${scenario.about}; ${length}, Ctrl-C ends it`);
+    const surroundings = {
+      cluster,
+      control: localControl(dir),
+      tell: (line: string) => {
+        print(line);
+      },
+    };
+    await untilInterrupted((signal) => runScenario(scenario, steps, surroundings, signal));
+    print('over, nothing of it is left');
+    return EXIT.ok;
+  });
+};

@@ -1,0 +1,191 @@
+/** Does I/O: carries a scenario out on a cluster, step by step; nothing of it is left when it is over. */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { Holder, HOLD_LEASE_MS, type HoldEnd } from '../netem/holder.ts';
+import { planPartition, planProfile, type NetemNode, type Plan } from '../netem/plan.ts';
+import { actionInWords, checkScenario, type Scenario, type Step } from '../netem/scenario.ts';
+import { messageOf } from '../protocol/errors.ts';
+import type { NetemCluster } from './netem_cluster.ts';
+import type { NodeControl } from './node_control.ts';
+
+/** A step as it will be carried out: with the plan of its fault, if it has one. */
+export interface PlannedStep {
+  readonly step: Step;
+  readonly plan: Plan | undefined;
+}
+
+const planOf = (step: Step, nodes: readonly NetemNode[], seed: number, id: string) => {
+  switch (step.do) {
+    case 'apply':
+      return planProfile(nodes, step.profile, step.target, seed, id);
+    case 'partition':
+      return planPartition(nodes, step.groups, id);
+    case 'heal':
+    case 'clear':
+    case 'kill':
+    case 'restart':
+    case 'pause':
+    case 'continue':
+      return undefined;
+  }
+};
+
+/**
+ * All steps, looked through before the first of them. `id` differs from every other run's.
+ * @throws FsError EINVAL for what cannot happen to these nodes.
+ */
+export const planScenario = (
+  scenario: Scenario,
+  nodes: readonly NetemNode[],
+  seed: number,
+  id: string,
+): readonly PlannedStep[] => {
+  checkScenario(
+    scenario,
+    nodes.map(({ name }) => name),
+  );
+  return scenario.steps.map((step, index) => ({
+    step,
+    plan: planOf(step, nodes, seed + index, `${id}.${index + 1}`),
+  }));
+};
+
+interface Held {
+  readonly kind: 'apply' | 'partition';
+  readonly words: string;
+  readonly letGo: AbortController;
+  readonly ended: Promise<HoldEnd>;
+}
+
+/** "  2.0 s  ", for the lines of progress. */
+const clock = (ms: number): string => `${(ms / 1000).toFixed(1).padStart(6)} s`;
+
+export interface ScenarioSurroundings {
+  readonly cluster: NetemCluster;
+  readonly control: NodeControl;
+  readonly tell: (line: string) => void;
+}
+
+class ScenarioRun {
+  readonly #with: ScenarioSurroundings;
+  readonly #startMs = performance.now();
+  readonly #held: Held[] = [];
+  /** Starts of nodes that are under way: the steps after them do not wait. */
+  readonly #starting: Promise<void>[] = [];
+
+  constructor(surroundings: ScenarioSurroundings) {
+    this.#with = surroundings;
+  }
+
+  async waitUntil(atMs: number, signal: AbortSignal): Promise<void> {
+    const leftMs = atMs - this.#nowMs();
+    if (leftMs > 0) await pause(leftMs, undefined, { signal }).catch(() => undefined);
+    signal.throwIfAborted();
+  }
+
+  async perform({ step, plan }: PlannedStep): Promise<void> {
+    this.#tell(actionInWords(step));
+    const { control } = this.#with;
+    switch (step.do) {
+      case 'apply':
+      case 'partition':
+        if (plan !== undefined) await this.#hold(step.do, actionInWords(step), plan, step.forMs);
+        return;
+      case 'heal':
+        await this.#letGo(({ kind }) => kind === 'partition');
+        return;
+      case 'clear':
+        await this.#letGo(({ kind }) => step.what === 'all' || kind === 'apply');
+        return;
+      case 'restart':
+        this.#starting.push(this.#restart(step.node));
+        return;
+      case 'kill':
+        await control.kill(step.node);
+        return;
+      case 'pause':
+        await control.pause(step.node);
+        return;
+      case 'continue':
+        await control.continue(step.node);
+    }
+  }
+
+  /** @throws FsError of a node that did not start. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#starting);
+  }
+
+  async end(): Promise<void> {
+    await Promise.allSettled(this.#starting);
+    await this.#with.control.close();
+    await this.#letGo(() => true);
+  }
+
+  #nowMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  #tell(line: string): void {
+    this.#with.tell(`${clock(this.#nowMs())}  ${line}`);
+  }
+
+  async #restart(node: string): Promise<void> {
+    await this.#with.control.restart(node);
+    this.#tell(`${node} serves again`);
+  }
+
+  async #hold(
+    kind: Held['kind'],
+    words: string,
+    plan: Plan,
+    forMs: number | undefined,
+  ): Promise<void> {
+    const letGo = new AbortController();
+    const holder = new Holder(plan, this.#with.cluster.dial);
+    const { missing } = await holder.hold(HOLD_LEASE_MS);
+    // Those that are down get it when they are back.
+    for (const { node, reason } of missing) this.#tell(`${node} has not taken it yet: ${reason}`);
+    const ended = holder.keep(forMs, letGo.signal).then((end) => {
+      if (end === 'over') this.#tell(`over: ${words}`);
+      if (end === 'cleared') this.#tell(`cleared by another command: ${words}`);
+      return end;
+    });
+    this.#held.push({ kind, words, letGo, ended });
+  }
+
+  async #letGo(ends: (held: Held) => boolean): Promise<void> {
+    const ending = this.#held.filter(ends);
+    for (const held of ending) {
+      this.#held.splice(this.#held.indexOf(held), 1);
+      held.letGo.abort();
+    }
+    await Promise.all(ending.map(({ ended }) => ended));
+  }
+}
+
+/**
+ * Resolves when the scenario is over; when `signal` aborts, that is at once, and it throws. Either
+ * way its faults have ended then, and what it had paused goes on; what it had killed stays so.
+ */
+export const runScenario = async (
+  { endMs }: Scenario,
+  steps: readonly PlannedStep[],
+  surroundings: ScenarioSurroundings,
+  signal: AbortSignal,
+): Promise<void> => {
+  const run = new ScenarioRun(surroundings);
+  try {
+    for (const planned of steps) {
+      await run.waitUntil(planned.step.atMs, signal);
+      await run.perform(planned);
+    }
+    await run.waitUntil(endMs, signal);
+    await run.settle();
+  } catch (error) {
+    surroundings.tell(`ended early: ${messageOf(error)}`);
+    throw error;
+  } finally {
+    await run.end();
+  }
+};

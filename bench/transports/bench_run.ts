@@ -1,9 +1,14 @@
 /** I/O: the processes of one peer on one link, and what the workloads need of them. */
 
 import type { Peer } from './catalogue.ts';
-import type { ClientJob, ServerCount, ServerJob } from './jobs.ts';
+import type { ClientJob, ServerCount, ServerJob } from '../../netem/transports/jobs.ts';
 import type { LinkProfile } from './links.ts';
-import { MeasuredProcess } from './measured_process.ts';
+import {
+  CLIENT_PROCESS,
+  MeasuredProcess,
+  SERVER_PROCESS,
+} from '../../netem/transports/measured_process.ts';
+import { moduleUrl } from './peer_files.ts';
 import type { Place } from './place.ts';
 
 /** What a workload has found out: names of figures (goals.ts) and their values. */
@@ -31,12 +36,12 @@ export const nextPort = (): number => {
 };
 
 export const startServer = (peer: Peer, place: Place): MeasuredProcess<ServerJob> =>
-  new MeasuredProcess('server_process', [peer.module], place.server, {
+  new MeasuredProcess(SERVER_PROCESS, [moduleUrl(peer.module)], place.server, {
     PEER_VARIANT: peer.variant,
   });
 
 export const startClient = (peer: Peer, place: Place): MeasuredProcess<ClientJob> =>
-  new MeasuredProcess('client_process', [peer.module], place.client, {
+  new MeasuredProcess(CLIENT_PROCESS, [moduleUrl(peer.module)], place.client, {
     PEER_VARIANT: peer.variant,
   });
 

@@ -3,7 +3,7 @@
 export interface Peer {
   /** As `--peers` and the tables name it; what follows ':' is its variant. */
   readonly name: string;
-  /** The module in `peers/`, 'rudp' for bench/rudp_peer.mjs, or a path. */
+  /** Its module: rudp and tcp come with coopfs (netem/transports/peers/), others are in `peers/`; or a path. */
   readonly module: string;
   readonly variant: string;
   /** From npm, with its version: installed on demand, never a dependency of the project. */

@@ -2,7 +2,7 @@
 
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { SOCKET_BUFFER_BYTES } from './peer.ts';
+import { SOCKET_BUFFER_BYTES } from '../../netem/transports/peer.ts';
 
 type Send = (datagram: Buffer) => void;
 type Receive = (datagram: Buffer) => void;

@@ -9,8 +9,8 @@ import {
   createSecureRandom,
   Endpoint,
 } from '../../rudp/index.ts';
-import type { FloodJob } from './jobs.ts';
-import { answerParent } from './measured_process.ts';
+import type { FloodJob } from '../../netem/transports/jobs.ts';
+import { answerParent } from '../../netem/transports/measured_process.ts';
 
 const SOCKETS = 100;
 /** Where the client's id stands in a hello: another id, another client. */

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { IpLink, linkUnavailable } from '../../netem/link/ip_link.ts';
 import type { Peer } from './catalogue.ts';
 import type { LinkProfile } from './links.ts';
-import type { ProcessPlace } from './measured_process.ts';
+import type { ProcessPlace } from '../../netem/transports/measured_process.ts';
 import type { Pin } from './options.ts';
 
 export interface Place {

@@ -3,7 +3,7 @@
 import type { Figures } from './bench_run.ts';
 import { GOALS, type Goal } from './goals.ts';
 import type { Work } from './links.ts';
-import { median } from './statistics.ts';
+import { median } from '../../netem/transports/statistics.ts';
 
 export interface Result {
   readonly run: number;

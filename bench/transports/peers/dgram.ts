@@ -1,8 +1,8 @@
 /** I/O: one datagram a message and no reliability: what Node's UDP sockets cost, and no more can be had. */
 
 import { connectDatagrams, serveDatagrams } from '../datagrams.ts';
-import { Exchange } from '../exchange.ts';
-import type { OnRequest, PeerConnection } from '../peer.ts';
+import { Exchange } from '../../../netem/transports/exchange.ts';
+import type { OnRequest, PeerConnection } from '../../../netem/transports/peer.ts';
 
 export const listen = (port: number, onRequest: OnRequest): Promise<void> =>
   serveDatagrams(port, (send) => {

@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import { loadPackage } from '../installed_peers.ts';
-import type { OnRequest, PeerConnection } from '../peer.ts';
+import type { OnRequest, PeerConnection } from '../../../netem/transports/peer.ts';
 
 type Callback = (error: Error | null, body?: Buffer) => void;
 interface Server {

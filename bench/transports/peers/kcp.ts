@@ -1,9 +1,9 @@
 /** I/O: KCP in C (node-kcp) with its fast settings: resends at the second skipped ack, no congestion window. */
 
 import { connectDatagrams, serveDatagrams } from '../datagrams.ts';
-import { Exchange } from '../exchange.ts';
+import { Exchange } from '../../../netem/transports/exchange.ts';
 import { loadPackage } from '../installed_peers.ts';
-import type { OnRequest, PeerConnection } from '../peer.ts';
+import type { OnRequest, PeerConnection } from '../../../netem/transports/peer.ts';
 
 interface Kcp {
   nodelay(on: number, intervalMs: number, resend: number, noWindow: number): void;

@@ -2,8 +2,12 @@
 
 import type { Duplex } from 'node:stream';
 import { loadPackage } from '../installed_peers.ts';
-import { SOCKET_BUFFER_BYTES, type OnRequest, type PeerConnection } from '../peer.ts';
-import { streamConnection } from '../stream_messages.ts';
+import {
+  SOCKET_BUFFER_BYTES,
+  type OnRequest,
+  type PeerConnection,
+} from '../../../netem/transports/peer.ts';
+import { streamConnection } from '../../../netem/transports/stream_messages.ts';
 
 interface UdxSocket {
   bind(port: number, host: string): void;

@@ -2,9 +2,9 @@
 
 import { once, type EventEmitter } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Exchange } from '../exchange.ts';
+import { Exchange } from '../../../netem/transports/exchange.ts';
 import { loadPackage } from '../installed_peers.ts';
-import type { OnRequest, PeerConnection } from '../peer.ts';
+import type { OnRequest, PeerConnection } from '../../../netem/transports/peer.ts';
 
 interface Socket extends EventEmitter {
   readonly bufferedAmount: number;

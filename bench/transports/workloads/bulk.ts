@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAnew, countOf, type Figures, type Scene } from '../bench_run.ts';
-import { BULK_BYTES, type Poured, type ServerCount } from '../jobs.ts';
+import { BULK_BYTES, type Poured, type ServerCount } from '../../../netem/transports/jobs.ts';
 import { isClean } from '../links.ts';
 
 const WARM_MESSAGES = 64;

@@ -10,8 +10,8 @@ import {
   type Scene,
 } from '../bench_run.ts';
 import { findPeer, type Peer } from '../catalogue.ts';
-import type { ClientJob, ServerJob } from '../jobs.ts';
-import type { MeasuredProcess } from '../measured_process.ts';
+import type { ClientJob, ServerJob } from '../../../netem/transports/jobs.ts';
+import type { MeasuredProcess } from '../../../netem/transports/measured_process.ts';
 import type { Place } from '../place.ts';
 
 /** The second flow begins when the first has filled the link. */

@@ -1,8 +1,8 @@
 /** I/O: how long a peer takes from knowing nothing of a server, and the server nothing of it, to its first answer. */
 
 import type { Figures, Scene } from '../bench_run.ts';
-import type { Took } from '../jobs.ts';
-import { percentile } from '../statistics.ts';
+import type { Took } from '../../../netem/transports/jobs.ts';
+import { percentile } from '../../../netem/transports/statistics.ts';
 
 /** With two of 200 above it, the 99th percentile is one of the three worst. */
 const SAMPLES_PER_SECOND = 100;

@@ -7,10 +7,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAnew, countOf, startServer, type Figures, type Scene } from '../bench_run.ts';
-import type { FloodJob, MeasuredRequests } from '../jobs.ts';
-import { MeasuredProcess } from '../measured_process.ts';
-import { median } from '../statistics.ts';
+import type { FloodJob, MeasuredRequests } from '../../../netem/transports/jobs.ts';
+import { MeasuredProcess, besideModule } from '../../../netem/transports/measured_process.ts';
+import { median } from '../../../netem/transports/statistics.ts';
 
+const FLOOD_PROCESS = besideModule('../flood_process', import.meta.url);
 const SLICE_MS = 1000;
 const FLOODED = 100_000;
 /** Ten slices of as many: 10,000 a second. */
@@ -40,7 +41,9 @@ const helloUs = (beside: readonly Slice[], flooded: readonly Slice[]): number =>
 export const flood = async (scene: Scene): Promise<Figures> => {
   const { server, client, peer, place } = scene;
   const { host } = place;
-  const flooder = new MeasuredProcess<FloodJob>('flood_process', [peer.variant], { enter: [] });
+  const flooder = new MeasuredProcess<FloodJob>(FLOOD_PROCESS, [peer.variant], {
+    enter: [],
+  });
   const sink = startServer({ ...peer, module: 'dgram' }, place);
   try {
     const sinkPort = scene.nextPort();

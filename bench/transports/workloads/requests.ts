@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAnew, countOf, type Figures, type Scene } from '../bench_run.ts';
-import type { MeasuredRequests } from '../jobs.ts';
+import type { MeasuredRequests } from '../../../netem/transports/jobs.ts';
 
 /** Paths are learnt and code is compiled before it counts. */
 const WARM_MS = 1000;

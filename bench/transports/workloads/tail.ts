@@ -6,8 +6,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAnew, type Figures, type Scene } from '../bench_run.ts';
-import { REQUEST_BYTES, type Took } from '../jobs.ts';
-import { median, percentile } from '../statistics.ts';
+import { REQUEST_BYTES, type Took } from '../../../netem/transports/jobs.ts';
+import { median, percentile } from '../../../netem/transports/statistics.ts';
 
 const ROUNDS = 10;
 const LOSSES = 2;

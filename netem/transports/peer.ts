@@ -1,6 +1,6 @@
 /**
- * What every transport offers to the measurements. A module of this shape is a peer: those in `peers/`,
- * `bench/rudp_peer.mjs`, or any file that `--peers` names.
+ * I/O: what every transport offers to the measurements. A module of this shape is a peer: those in `peers/`
+ * here and in bench/transports/, or any file that `--peers` of `npm run bench:rudp` names.
  */
 
 /** Answers a request; undefined for a message that wants no answer. */
@@ -12,6 +12,17 @@ export interface PeerConnection {
   /** One way; a promise is to be awaited before more is sent. */
   send(body: Buffer): Promise<unknown> | undefined;
   close(): unknown;
+  /** What this side has sent again so far, if the transport can say. */
+  repeats?(): Repeats | Promise<Repeats>;
+}
+
+/** In packets. */
+export interface Repeats {
+  readonly sent: number;
+  /** Sent again (TCP), or declared lost (rudp, which sends anew what they held). */
+  readonly repeated: number;
+  /** Of these, those whose first one had arrived. */
+  readonly spurious: number;
 }
 
 export interface PeerModule {

@@ -89,6 +89,7 @@ const measure = async (ms: number): Promise<MeasuredRequests> => {
     cpuSeconds: cpuSeconds() - cpuBefore,
     errors: errors - errorsBefore,
     p50Ms: percentile(taken, 0.5),
+    p90Ms: percentile(taken, 0.9),
     p99Ms: percentile(taken, 0.99),
     maxMs: percentile(taken, 1),
   };
@@ -136,6 +137,8 @@ answerParent<ClientJob>(async (job) => {
       return { ms: await askOnce(first(), job.bytes) } satisfies Took;
     case 'first':
       return askFirst(job);
+    case 'repeats':
+      return first().repeats?.();
     case 'close':
       loading = false;
       for (const connection of open.splice(0)) connection.close();

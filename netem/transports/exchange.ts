@@ -1,4 +1,4 @@
-/** Requests and responses over anything that carries messages: the same few lines for all peers that lack them. Pure. */
+/** I/O: requests and responses over anything that carries messages: the same few lines for all peers that lack them. */
 
 import type { OnRequest } from './peer.ts';
 

@@ -1,7 +1,7 @@
 /** I/O: a process that runs one side of a measurement, in whatever namespace and on whatever CPU; asked by messages. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { extname } from 'node:path';
+import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** How the other side of the messages answers. */
@@ -44,6 +44,13 @@ export interface ProcessPlace {
   readonly cpu?: number | undefined;
 }
 
+/** A module of a process, by its name without the ending, beside the module of this URL. */
+export const besideModule = (name: string, moduleUrl: string): string =>
+  fileURLToPath(new URL(`./${name}${extname(moduleUrl)}`, moduleUrl));
+
+export const SERVER_PROCESS = besideModule('server_process', import.meta.url);
+export const CLIENT_PROCESS = besideModule('client_process', import.meta.url);
+
 export class MeasuredProcess<Job> {
   readonly #child: ChildProcess;
   readonly #asked = new Map<
@@ -52,11 +59,9 @@ export class MeasuredProcess<Job> {
   >();
   #number = 0;
 
-  /** `script` without its ending: a module beside this one. */
   constructor(script: string, args: readonly string[], place: ProcessPlace, environment = {}) {
-    const file = fileURLToPath(new URL(`./${script}${extname(import.meta.url)}`, import.meta.url));
     const pin = place.cpu === undefined ? [] : ['taskset', '-c', String(place.cpu)];
-    const words = [...place.enter, ...pin, process.execPath, ...process.execArgv, file, ...args];
+    const words = [...place.enter, ...pin, process.execPath, ...process.execArgv, script, ...args];
     const [program = '', ...rest] = words;
     this.#child = spawn(program, rest, {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -78,7 +83,7 @@ export class MeasuredProcess<Job> {
     this.#child.on('close', () => {
       for (const { reject } of this.#asked.values()) {
         const reason = /^.*Error.*$/m.exec(said)?.[0] ?? said.trim();
-        reject(new Error(`${script} of ${args.join(' ')} has ended: ${reason}`));
+        reject(new Error(`${basename(script)} of ${args.join(' ')} has ended: ${reason}`));
       }
       this.#asked.clear();
     });

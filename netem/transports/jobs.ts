@@ -46,6 +46,8 @@ export type ClientJob =
   | { readonly do: 'one'; readonly bytes: number }
   /** Connects with a fresh instance of the peer's module, and asks once. */
   | ({ readonly do: 'first' } & Address)
+  /** What the first connection has sent again so far. */
+  | { readonly do: 'repeats' }
   | { readonly do: 'close' };
 
 export interface MeasuredRequests {
@@ -54,6 +56,7 @@ export interface MeasuredRequests {
   readonly cpuSeconds: number;
   readonly errors: number;
   readonly p50Ms: number;
+  readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
 }

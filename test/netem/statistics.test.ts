@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { median, percentile } from '../../bench/transports/statistics.ts';
+import { median, percentile } from '../../netem/transports/statistics.ts';
 
 describe('the statistics of the benchmarks', () => {
   it('take the value that the wanted share does not exceed', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { cutMessages } from '../../bench/transports/stream_messages.ts';
+import { cutMessages } from '../../netem/transports/stream_messages.ts';
 
 const framed = (...texts: string[]): Buffer =>
   Buffer.concat(

@@ -10,6 +10,7 @@ import {
   DEFAULT_LEASE_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_MARGIN_MS,
+  DEFAULT_SCRUB_MS,
   DEFAULT_SERVER_WAIT_MS,
 } from './lease_terms.ts';
 import * as value from './option_values.ts';
@@ -29,10 +30,11 @@ const schema = z
     serverPages: z.int().min(0),
     openPolicy: value.openPolicy,
     heartbeatMs: z.number().positive(),
-    // Clusters of folders from before there were leases have none of these three.
+    // Clusters of folders from before there were leases have none of these.
     leaseMs: z.number().positive().default(DEFAULT_LEASE_MS),
     marginMs: z.number().positive().default(DEFAULT_MARGIN_MS),
     lostAfterMs: z.number().positive().default(DEFAULT_LOST_AFTER_MS),
+    scrubMs: z.number().positive().default(DEFAULT_SCRUB_MS),
     degradedPolicy: value.degradedPolicy.default('write-through'),
     serverWaitMs: z.number().positive().default(DEFAULT_SERVER_WAIT_MS),
     writebackIntervalMs: z.number().positive(),

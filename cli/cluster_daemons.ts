@@ -32,6 +32,7 @@ export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): Daemo
     ...flagFor('margin', formatDuration(config.marginMs)),
     ...flagFor('lostAfter', formatDuration(config.lostAfterMs)),
     ...flagFor('netem', paths.netem(SERVER)),
+    ...flagFor('scrubInterval', formatDuration(config.scrubMs)),
     ...flagFor('degraded', config.degradedPolicy),
     ...flagFor('logLevel', config.logLevel),
   ],

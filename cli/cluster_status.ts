@@ -4,7 +4,7 @@ import { connect } from '../applib/index.ts';
 import { messageOf } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
-import { accountInWords } from './daemon_status.ts';
+import { accountInWords, lossesInWords } from './daemon_status.ts';
 import { formatHostPort } from './option_values.ts';
 import { readProcessFile } from './process_file.ts';
 import { textTable } from './text_table.ts';
@@ -92,6 +92,7 @@ export const statusAsText = ({ dir, allUp, daemons }: ClusterStatus): string[] =
   const down = daemons.filter(({ state }) => state !== 'up').map(({ name }) => name);
   return [
     ...textTable(rows, ['left', 'left', 'left', 'left', 'left']),
+    ...daemons.flatMap(({ status }) => lossesInWords(status)),
     allUp ? `all of ${dir} is up` : `not up in ${dir}: ${down.join(', ')}`,
   ];
 };

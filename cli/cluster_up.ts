@@ -46,6 +46,7 @@ export interface ClusterWish {
   readonly leaseMs: number;
   readonly marginMs: number;
   readonly lostAfterMs: number;
+  readonly scrubMs: number;
   readonly degradedPolicy: 'write-through' | 'refuse';
   readonly serverWaitMs: number;
   readonly writebackIntervalMs: number;
@@ -123,6 +124,7 @@ const newConfig = async (
     leaseMs: wish.leaseMs,
     marginMs: wish.marginMs,
     lostAfterMs: wish.lostAfterMs,
+    scrubMs: wish.scrubMs,
     degradedPolicy: wish.degradedPolicy,
     serverWaitMs: wish.serverWaitMs,
     writebackIntervalMs: wish.writebackIntervalMs,

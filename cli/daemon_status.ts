@@ -61,7 +61,8 @@ const memberRow = (member: unknown): string[] => {
 };
 
 /** Which files lost what was written to them: the line above only counts them. */
-const lossesInWords = ({ lostFiles }: Account): string[] => {
+export const lossesInWords = (status: unknown): string[] => {
+  const { lostFiles } = asAccount(status);
   const lost: unknown[] = Array.isArray(lostFiles) ? lostFiles : [];
   const numbers = lost.map((each) => Number(asAccount(each)['file']));
   return numbers.length > 0 ? [`  lost: the newest contents of ${filesInWords(numbers)}`] : [];
@@ -74,7 +75,7 @@ export const daemonAsText = (node: string, status: unknown): string[] => {
   const isServer = listed.some((member) => typeof member === 'object');
   return [
     `${node}  ${isServing(status) ? 'up' : 'does not serve now'}, ${accountInWords(status)}`,
-    ...lossesInWords(asAccount(status)),
+    ...lossesInWords(status),
     ...(isServer ? textTable(listed.map(memberRow), ['left', 'left', 'left', 'left']) : []),
   ];
 };

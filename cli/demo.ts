@@ -31,6 +31,7 @@ import {
   DEFAULT_LEASE_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_MARGIN_MS,
+  DEFAULT_SCRUB_MS,
   DEFAULT_SERVER_WAIT_MS,
 } from './lease_terms.ts';
 import { declareOptions, resolveOptions } from './options.ts';
@@ -52,6 +53,7 @@ const wishOf = (key: KeySource | undefined): ClusterWish => ({
   marginMs: DEFAULT_MARGIN_MS,
   lostAfterMs: DEFAULT_LOST_AFTER_MS,
   degradedPolicy: 'write-through',
+  scrubMs: DEFAULT_SCRUB_MS,
   serverWaitMs: DEFAULT_SERVER_WAIT_MS,
   writebackIntervalMs: 30_000,
   logLevel: 'info',

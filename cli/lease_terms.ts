@@ -7,6 +7,7 @@ import { formatDuration } from './option_values.ts';
 export const DEFAULT_LEASE_MS = 400;
 export const DEFAULT_MARGIN_MS = 100;
 export const DEFAULT_LOST_AFTER_MS = 60_000;
+export const DEFAULT_SCRUB_MS = 3_600_000;
 export const DEFAULT_SERVER_WAIT_MS = 10_000;
 
 /** With fewer heartbeats to a lease, one that is late ends it. */

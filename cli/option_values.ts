@@ -78,13 +78,25 @@ export const fillCharacter = z.string().regex(/^[\x20-\x7e]$/);
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /** A duration with its unit, such as 250ms, 30s or 2m, in milliseconds; 1 ms to a day. */
-export const duration = parsed((text) => {
+const parseDuration = (text: string): number | undefined => {
   const parts = /^(\d{1,8}(?:\.\d{1,3})?)(ms|s|m)$/.exec(text);
   const ms = Number(parts?.[1]) * (UNITS_MS[parts?.[2] ?? ''] ?? Number.NaN);
   return ms >= 1 && ms <= DAY_MS ? ms : undefined;
-});
+};
 const DAY_MS = 86_400_000;
 
+export const duration = parsed(parseDuration);
+
+/** What "forever" is in milliseconds: no clock gets there, and JSON has it. */
+export const FOREVER_MS = Number.MAX_SAFE_INTEGER;
+const FOREVER = 'forever';
+
+export const durationOrForever = parsed((text) =>
+  text === FOREVER ? FOREVER_MS : parseDuration(text),
+);
+
 /** The shortest way to write a duration, as `duration` reads it. */
-export const formatDuration = (ms: number): string =>
-  ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+export const formatDuration = (ms: number): string => {
+  if (ms === FOREVER_MS) return FOREVER;
+  return ms % 1000 === 0 ? `${ms / 1000}s` : `${ms}ms`;
+};

@@ -11,6 +11,7 @@ import {
   DEFAULT_LEASE_MS,
   DEFAULT_LOST_AFTER_MS,
   DEFAULT_MARGIN_MS,
+  DEFAULT_SCRUB_MS,
   DEFAULT_SERVER_WAIT_MS,
 } from './lease_terms.ts';
 import { NETEM_OPTIONS } from './netem_options.ts';
@@ -174,7 +175,7 @@ export const OPTIONS = {
     value: value.duration,
     right: 'a number with its unit, such as 60m or 30s',
     env: 'COOPFS_SCRUB_INTERVAL',
-    fallback: '60m',
+    fallback: value.formatDuration(DEFAULT_SCRUB_MS),
   },
   degraded: {
     flags: '--degraded <policy>',
@@ -187,9 +188,9 @@ export const OPTIONS = {
   },
   serverWait: {
     flags: '--server-wait <duration>',
-    about: 'how long a call waits for the cluster before it fails with ETIMEDOUT',
-    value: value.duration,
-    right: 'a number with its unit, such as 10s or 500ms',
+    about: 'how long a call waits for the cluster before it fails with ETIMEDOUT, or forever',
+    value: value.durationOrForever,
+    right: 'a number with its unit, such as 10s or 500ms, or forever',
     env: 'COOPFS_SERVER_WAIT',
     fallback: value.formatDuration(DEFAULT_SERVER_WAIT_MS),
   },

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FOREVER_MS } from '../../cli/option_values.ts';
 import { handlePeerDown, handlePeerUp, handleTimeout } from '../../cacher/cacher_core.ts';
 import { SERVER } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
@@ -159,6 +160,15 @@ describe('an operation that waits for the cluster', () => {
     const [answer] = repliesAt(1050);
     expect(answer).to.include({ type: 'failed', request: 9, code: 'ETIMEDOUT' });
     expect(answer?.type === 'failed' && answer.message).to.contain('was not carried out');
+  });
+
+  it('never fails where the wait is forever', () => {
+    const run = new CacherRun({ serverWaitMs: FOREVER_MS });
+    run.open();
+    read(run, 9);
+    run.take();
+    handleTimeout(run.cacher, 1e12);
+    expect(run.replies()).to.deep.equal([]);
   });
 
   it('is told once: a write that its backup takes afterwards is not answered again', () => {

@@ -13,6 +13,7 @@ import {
 } from '../../cli/cluster_config.ts';
 import { cacherCommand, serverCommand } from '../../cli/cluster_daemons.ts';
 import { UsageError } from '../../cli/exit_status.ts';
+import { FOREVER_MS } from '../../cli/option_values.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 
 const node = { name: 'n1' as NodeId, port: 7001, pages: 32 };
@@ -26,6 +27,7 @@ const config: ClusterConfig = {
   marginMs: 100,
   lostAfterMs: 60_000,
   degradedPolicy: 'write-through',
+  scrubMs: 1_800_000,
   serverWaitMs: 10_000,
   writebackIntervalMs: 1500,
   logLevel: 'info',
@@ -55,10 +57,10 @@ describe('cluster.json', () => {
   it('from before there were leases gets the usual ones', () => {
     const paths = clusterPaths(folder);
     const old: Record<string, unknown> = { ...config };
-    for (const name of ['leaseMs', 'marginMs', 'lostAfterMs', 'serverWaitMs'])
+    for (const name of ['leaseMs', 'marginMs', 'lostAfterMs', 'scrubMs', 'serverWaitMs'])
       Reflect.deleteProperty(old, name);
     writeFileSync(paths.config, JSON.stringify(old));
-    expect(readClusterConfig(paths)).to.deep.equal(config);
+    expect(readClusterConfig(paths)).to.deep.equal({ ...config, scrubMs: 3_600_000 });
   });
 
   it('is refused with the place of what is wrong', () => {
@@ -98,14 +100,23 @@ describe('the daemons of a cluster', () => {
     expect(serverCommand(paths, config).args.join(' ')).to.equal(
       'server --disk /c/disk.img --listen 127.0.0.1:7000 --key-file /c/cluster.key' +
         ' --server-pages 128 --open-policy wait --heartbeat 100ms --lease 400ms' +
-        ' --margin 100ms --lost-after 60s --netem /c/run/server.netem --degraded write-through' +
-        ' --log-level info',
+        ' --margin 100ms --lost-after 60s --netem /c/run/server.netem --scrub-interval 1800s' +
+        ' --degraded write-through --log-level info',
     );
     expect(cacherCommand(paths, config, node).args.join(' ')).to.equal(
       'cacher --node n1 --server 127.0.0.1:7000 --listen 127.0.0.1:7001 --socket /c/run/n1.sock' +
         ' --key-file /c/cluster.key --pages 32 --writeback-interval 1500ms --server-wait 10s' +
         ' --netem /c/run/n1.netem --log-level info',
     );
+  });
+
+  it('are told to wait without end in the word that they understand', () => {
+    const { args } = cacherCommand(
+      clusterPaths('/c'),
+      { ...config, serverWaitMs: FOREVER_MS },
+      node,
+    );
+    expect(args.join(' ')).to.include(' --server-wait forever ');
   });
 
   it('get the key file of the cluster, wherever it is, or none', () => {

@@ -64,6 +64,14 @@ describe('values of options', () => {
     }
   });
 
+  it('takes "forever" where a wait may be without end, and writes it', () => {
+    expect(read(value.durationOrForever, 'forever')).to.equal(value.FOREVER_MS);
+    expect(value.formatDuration(value.FOREVER_MS)).to.equal('forever');
+    expect(read(value.durationOrForever, '10s')).to.equal(10_000);
+    expect(read(value.durationOrForever, 'never')).to.equal(undefined);
+    expect(read(value.duration, 'forever')).to.equal(undefined);
+  });
+
   it('writes a duration so that it can be read again', () => {
     for (const ms of [1, 250, 1500, 30_000]) {
       expect(read(value.duration, value.formatDuration(ms))).to.equal(ms);

@@ -14,7 +14,10 @@ const OF_A_ROLE: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'freeze',
   'collect',
   'clean',
+  'prepareBackup',
   'promote',
+  'confirmBackup',
+  'expect',
   'recover',
 ]);
 

@@ -6,11 +6,13 @@ import type { MemberRecord, Server } from './server_state.ts';
 
 /**
  * A sharer first, since it holds the contents and the pages already; else the member that said it
- * has most free pages. Undefined if every other member is excluded, leaving or out of reach.
+ * has most free pages. Undefined if every other member is excluded, leaving or out of reach, or came
+ * after the transaction had begun: orders from before a registration are void (rule 7).
  */
 export const chooseBackup = (
   server: Server,
   entry: DirectoryEntry,
+  sequence: number,
   excluded: readonly NodeId[],
 ): NodeId | undefined => {
   let best: MemberRecord | undefined;
@@ -20,7 +22,8 @@ export const chooseBackup = (
     return a.freePages > b.freePages;
   };
   for (const member of server.members.values()) {
-    if (member.leaving || !member.linkUp || excluded.includes(member.node)) continue;
+    const { leaving, linkUp, firstSequence, node } = member;
+    if (leaving || !linkUp || firstSequence > sequence || excluded.includes(node)) continue;
     if (best === undefined || better(member, best)) best = member;
   }
   if (best !== undefined && !entry.sharers.has(best.node)) {

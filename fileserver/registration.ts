@@ -122,6 +122,7 @@ const admit = (server: Server, link: string, message: Register): void => {
     acksSent: new Map(),
     fresh: true,
     firstClient: firstClientNumber(server.options.epoch, server.nextRegistration++),
+    firstSequence: server.nextSequence,
     leaving: false,
   });
   server.links.set(link, node);
@@ -133,15 +134,19 @@ const admit = (server: Server, link: string, message: Register): void => {
   const held = new Set(wanted);
   for (const entry of [...server.entries.values()]) {
     if (held.has(entry.file)) entry.reporters.add(node);
-    else if (entry.unavailable && isHolder(entry, node)) entry.empty.add(node);
+    else if (isMissed(server, entry, node)) entry.empty.add(node);
     // A recovery that runs asks the newcomer too.
     if (held.has(entry.file) && isGathering(server, entry)) preempt(server, entry);
     if (entry.unavailable) tryRecovery(server, entry);
   }
 };
 
-const isHolder = (entry: DirectoryEntry, node: NodeId): boolean =>
-  entry.owner === node || entry.backup === node;
+/** The disk names it as a holder, and nobody else may have what it held. */
+const isMissed = (server: Server, entry: DirectoryEntry, node: NodeId): boolean => {
+  const { mark } = server.meta(entry.file);
+  const named = mark?.owner === node || mark?.backup === node;
+  return named && (entry.unavailable || isGathering(server, entry));
+};
 
 /** A clean copy stays only if the file is not dirty and the version is the very same. */
 const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holding): boolean => {

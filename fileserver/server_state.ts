@@ -53,6 +53,8 @@ export interface MemberRecord {
   fresh: boolean;
   /** The first of the numbers for its applications. */
   readonly firstClient: ClientId;
+  /** Transactions from this one on may give it a part; orders of earlier ones are void to it (rule 7). */
+  readonly firstSequence: number;
   leaving: boolean;
 }
 

@@ -72,7 +72,8 @@ const nextBackup = (
   server: Server,
   entry: DirectoryEntry,
   transaction: GetModified,
-): NodeId | undefined => chooseBackup(server, entry, [asker(transaction), ...transaction.refused]);
+): NodeId | undefined =>
+  chooseBackup(server, entry, transaction.sequence, [asker(transaction), ...transaction.refused]);
 
 /**
  * A sharer that asks keeps what it held when it asked, unless it is ordered otherwise, and then the

@@ -144,7 +144,8 @@ const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: Recov
       server.members.get(each.node)?.leaving === false &&
       compareVersions(each.version, version) === 0,
   );
-  const backup = holder?.node ?? chooseBackup(server, entry, [source, ...refused]);
+  const backup =
+    holder?.node ?? chooseBackup(server, entry, transaction.sequence, [source, ...refused]);
   transaction.backup = backup;
   if (backup === undefined) return;
   const role = { term, owner: source, version, onDisk: false } as const;
@@ -274,6 +275,8 @@ export const advanceRecover = (
     case 'promote':
       assert(source !== undefined && backup !== undefined, `file ${file}: no pair`);
       transaction.phase = 'mark';
+      // Who came back with nothing of what the old mark stands for may get what the new one does.
+      entry.empty.clear();
       commit(server, transaction, [{ kind: 'mark', file, mark: { term, owner: source, backup } }]);
       return false;
     case 'mark':

@@ -20,7 +20,10 @@ describe('the choice of a backup', () => {
     return run;
   };
   const choose = (run: ServerRun, ...excluded: string[]): string | undefined =>
-    chooseBackup(run.server, entryOf(run.server, FILE), [N1, ...(excluded as NodeId[])]);
+    chooseBackup(run.server, entryOf(run.server, FILE), run.server.nextSequence, [
+      N1,
+      ...(excluded as NodeId[]),
+    ]);
 
   it('takes who has most free pages', () => {
     const run = start();
@@ -50,5 +53,16 @@ describe('the choice of a backup', () => {
     expect(choose(run, 'n3')).to.equal(undefined);
     handleLinkDown(run.server, 'n3#1', 0);
     expect(choose(run)).to.equal(undefined);
+  });
+
+  it('asks nobody who came after the transaction had begun', () => {
+    const run = new ServerRun();
+    run.register('n1');
+    run.read('n1');
+    const begun = run.server.nextSequence - 1;
+    run.register('n2');
+    const entry = entryOf(run.server, FILE);
+    expect(chooseBackup(run.server, entry, begun, [N1])).to.equal(undefined);
+    expect(chooseBackup(run.server, entry, begun + 1, [N1])).to.equal('n2');
   });
 });

@@ -98,7 +98,13 @@ describe('membership', () => {
       const node = `m${count}` as NodeId;
       const record = { ...registerOf(node), link: '', linkUp: false, leaving: false, fresh: false };
       const hints = { freePages: 0, oldestUseMs: 0, heartbeatMs: 0 };
-      const lease = { renewedMs: 0, heardMs: 0, acksSent: new Map(), firstClient: 1 as ClientId };
+      const lease = {
+        renewedMs: 0,
+        heardMs: 0,
+        acksSent: new Map(),
+        firstClient: 1 as ClientId,
+        firstSequence: 1,
+      };
       run.server.members.set(node, { ...record, ...hints, ...lease });
     }
     run.from('n1#1', registerOf('n1'));

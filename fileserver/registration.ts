@@ -9,7 +9,7 @@ import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
-import { checkHoldings } from './impossible_holdings.ts';
+import { checkHoldings } from './impossible_reports.ts';
 import { lossList } from './lost_files.ts';
 import { memberList, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
@@ -124,6 +124,7 @@ const admit = (server: Server, link: string, message: Register): void => {
     firstClient: firstClientNumber(server.options.epoch, server.nextRegistration++),
     firstSequence: server.nextSequence,
     leaving: false,
+    fenced: false,
   });
   server.links.set(link, node);
   log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);

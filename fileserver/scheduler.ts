@@ -4,10 +4,12 @@
  */
 
 import { assert } from '../protocol/assert.ts';
+import { FsError } from '../protocol/errors.ts';
 import { compareOrders, fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
 import { noteClean } from './flushes.ts';
+import { impossibleAnswer } from './impossible_reports.ts';
 import {
   contentsOf,
   entryOf,
@@ -221,7 +223,10 @@ const endReprotection = (server: Server, file: FileNumber): void => {
   );
 };
 
-/** An answer to an order. False if nothing waits for it: it is late, or repeated, and is dropped. */
+/**
+ * An answer to an order. False if nothing waits for it: it is late, or repeated, and is dropped. Throws FsError EPROTO
+ * if what it says cannot be.
+ */
 export const answered = (server: Server, from: NodeId, message: Message): boolean => {
   const order = orderOfMessage(message);
   const transaction = order === undefined ? undefined : server.running.get(order.sequence);
@@ -230,6 +235,11 @@ export const answered = (server: Server, from: NodeId, message: Message): boolea
   if (!('file' in message) || message.file !== transaction.file) return false;
   const index = transaction.awaited.findIndex((each) => answers(server, each, from, message));
   if (index < 0) return false;
+  const reason = impossibleAnswer(server, from, message);
+  if (reason !== undefined) {
+    const text = `${message.type} of ${from} for file ${message.file} cannot be: ${reason}`;
+    throw new FsError('EPROTO', text);
+  }
   transaction.awaited.splice(index, 1);
   const entry = entryOf(server, transaction.file);
   take(server, entry, transaction, from, message);

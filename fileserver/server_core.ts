@@ -3,6 +3,7 @@
  * The shell (daemon.ts), the simulator and tests drive it alike.
  */
 
+import { FsError } from '../protocol/errors.ts';
 import { fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
@@ -96,7 +97,7 @@ export const handleMessage = (
   const node = server.links.get(link);
   const member = node === undefined ? undefined : server.members.get(node);
   if (member === undefined) fromStranger(server, link, message);
-  else fromMember(server, member, message);
+  else if (!member.fenced) fromMember(server, member, message);
   afterEvent(server);
 };
 
@@ -135,11 +136,11 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
 
 const inquiry = (server: Server, link: string, message: Message<'where' | 'status'>): void => {
   const { request } = message;
-  let answer: Message;
-  if (message.type === 'status') answer = statusOf(server, request);
-  else if (fileExists(server, message.file)) answer = whereIs(server, request, message.file);
-  else answer = noSuchFile(server, request, message.file);
-  server.commands.push({ do: 'send', to: link, message: answer });
+  let reply: Message;
+  if (message.type === 'status') reply = statusOf(server, request);
+  else if (fileExists(server, message.file)) reply = whereIs(server, request, message.file);
+  else reply = noSuchFile(server, request, message.file);
+  server.commands.push({ do: 'send', to: link, message: reply });
 };
 
 const fromMember = (server: Server, member: MemberRecord, message: Message): void => {
@@ -191,10 +192,20 @@ const fromMember = (server: Server, member: MemberRecord, message: Message): voi
       evicted(server, node, message.file);
       break;
     default:
-      // Late and repeated answers are normal after a link broke; anything else is not.
-      if (!answered(server, node, message) && !('order' in message)) {
-        log(server, 'warn', `${message.type} of ${node} is not for a file server: dropped`);
-      }
+      answer(server, member, message);
+  }
+};
+
+/** Late and repeated answers to orders are normal after a link broke; anything else is not. */
+const answer = (server: Server, member: MemberRecord, message: Message): void => {
+  const { node } = member;
+  try {
+    if (answered(server, node, message) || 'order' in message) return;
+    log(server, 'warn', `${message.type} of ${node} is not for a file server: dropped`);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    log(server, 'warn', `${error.message}: ${node} is not listened to until its lease is over`);
+    member.fenced = true;
   }
 };
 

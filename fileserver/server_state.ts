@@ -56,6 +56,8 @@ export interface MemberRecord {
   /** Transactions from this one on may give it a part; orders of earlier ones are void to it (rule 7). */
   readonly firstSequence: number;
   leaving: boolean;
+  /** It said what cannot be: it is not listened to, so that its lease runs out. */
+  fenced: boolean;
 }
 
 /** An application that talks to the server directly. */

@@ -96,8 +96,8 @@ describe('membership', () => {
     const run = new ServerRun();
     for (let count = 1; count < MEMBERS_LIMIT; count++) {
       const node = `m${count}` as NodeId;
-      const record = { ...registerOf(node), link: '', linkUp: false, leaving: false, fresh: false };
-      const hints = { freePages: 0, oldestUseMs: 0, heartbeatMs: 0 };
+      const record = { ...registerOf(node), link: '', linkUp: false, leaving: false };
+      const hints = { freePages: 0, oldestUseMs: 0, heartbeatMs: 0, fresh: false, fenced: false };
       const lease = {
         renewedMs: 0,
         heardMs: 0,

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import type { CoopFs } from '../applib/index.ts';
 import { percentile } from '../cli/call_summary.ts';
 import type { NodeId } from '../protocol/ids.ts';
-import { isProtected, ProcessCluster, type ServerStatus } from './process_cluster.ts';
+import { isProtected, ProcessCluster, type ServerStatus } from '../cli/process_cluster.ts';
 
 const FILES = 4096;
 const PAGES = 16_384;

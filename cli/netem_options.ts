@@ -68,6 +68,34 @@ export const NETEM_OPTIONS = {
     right: '',
     fallback: '',
   },
+  experimentEngine: {
+    flags: '--engine <engine>',
+    about:
+      'what makes the network bad; an experiment that has not this one says so, and is left out',
+    value: value.experimentEngine,
+    right: 'relay, tc or sim',
+  },
+  quick: {
+    flags: '--quick',
+    about: 'fewer and shorter measurements: about a minute',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
+  scenario: {
+    flags: '--scenario <file>',
+    about: 'of the experiment timeline: a scenario as of "coopfs netem run", or its name',
+    value: value.filePath,
+    right: 'a file in YAML, or the name of a scenario',
+    fallback: 'kills',
+  },
+  outDir: {
+    flags: '--out <dir>',
+    about: 'the folder for report.html and report.json',
+    value: value.filePath,
+    right: 'the path of a folder',
+    fallback: 'coopfs-experiment',
+  },
   probes: {
     flags: '--probes <n>',
     about: 'how many probes measure each direction of each link; 0 measures nothing',

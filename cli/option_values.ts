@@ -69,6 +69,8 @@ export const nodeName = parsed((text): NodeId | undefined =>
 export const degradedPolicy = z.enum(['write-through', 'refuse']);
 export const openPolicy = z.enum(['share', 'wait', 'fail']);
 
+export const experimentEngine = z.enum(['relay', 'tc', 'sim']);
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export const logLevel = z.enum(LOG_LEVELS);
 

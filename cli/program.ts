@@ -7,6 +7,7 @@ import { applicationCommand } from './application.ts';
 import { cacherCommand } from './cacher.ts';
 import { clusterCommand } from './cluster.ts';
 import { demoCommand } from './demo.ts';
+import { experimentCommand } from './experiment_command.ts';
 import { flushCommand } from './flush.ts';
 import { forgetCommand } from './forget.ts';
 import { formatCommand } from './format.ts';
@@ -50,6 +51,7 @@ export const createProgram = (): Command => {
     .addCommand(forgetCommand())
     .addCommand(statusCommand())
     .addCommand(netemCommand())
+    .addCommand(experimentCommand())
     .addCommand(formatCommand())
     .addCommand(fsckCommand())
     .addCommand(keyCommand())

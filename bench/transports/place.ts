@@ -1,8 +1,7 @@
 /** I/O: where a server and a client of one measurement run: the loopback interface, or both ends of a link. */
 
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { IpLink, linkUnavailable } from '../../netem/link/ip_link.ts';
+import { IpLink, linkUnavailable, tcpCongestionControls } from '../../netem/link/ip_link.ts';
 import type { Peer } from './catalogue.ts';
 import type { LinkProfile } from './links.ts';
 import type { ProcessPlace } from '../../netem/transports/measured_process.ts';
@@ -22,16 +21,6 @@ export interface Place {
 export const placeUnavailable = ({ kind }: LinkProfile): string | undefined =>
   kind === 'lo' ? undefined : linkUnavailable();
 
-/** The congestion controls that this kernel has. */
-const available = (): readonly string[] => {
-  try {
-    const file = '/proc/sys/net/ipv4/tcp_available_congestion_control';
-    return readFileSync(file, 'utf8').trim().split(/\s+/);
-  } catch {
-    return [];
-  }
-};
-
 /** Why a peer cannot be measured on a link; undefined if it can. */
 export const peerUnavailable = (peer: Peer, profile: LinkProfile): string | undefined => {
   const { tcpCongestion, datagramsOnly } = peer;
@@ -40,7 +29,7 @@ export const peerUnavailable = (peer: Peer, profile: LinkProfile): string | unde
   if (profile.kind === 'lo') {
     return peer.variant === '' ? undefined : 'lo uses the congestion control of the machine';
   }
-  return available().includes(tcpCongestion) || peer.variant === ''
+  return tcpCongestionControls().includes(tcpCongestion) || peer.variant === ''
     ? undefined
     : `this kernel has no ${tcpCongestion}`;
 };
@@ -70,7 +59,7 @@ export const openPlace = async (
   const link = await IpLink.open({ ...profile.settings, seed });
   try {
     const wanted = peer.tcpCongestion ?? 'cubic';
-    if (available().includes(wanted)) await link.setTcpCongestion(wanted);
+    if (tcpCongestionControls().includes(wanted)) await link.setTcpCongestion(wanted);
     return {
       host: profile.kind === 'veth' ? (await link.addVeth()).b : link.b.address,
       server: { enter: link.b.enter, cpu: cpus.server },

@@ -4,7 +4,7 @@
  */
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -138,6 +138,16 @@ class Commands {
     await exited;
   }
 }
+
+/** The congestion controls that this kernel has for TCP. */
+export const tcpCongestionControls = (): readonly string[] => {
+  try {
+    const file = '/proc/sys/net/ipv4/tcp_available_congestion_control';
+    return readFileSync(file, 'utf8').trim().split(/\s+/);
+  } catch {
+    return [];
+  }
+};
 
 const ALLOWED = '/proc/sys/net/ipv4/tcp_allowed_congestion_control';
 

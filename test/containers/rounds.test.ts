@@ -13,7 +13,7 @@ import {
   overwriting,
   pausesInWords,
   readAll,
-} from '../kills/load.ts';
+} from '../../cli/load.ts';
 
 /** How many containers are killed; 100 kills each of the five twenty times. */
 const KILLS = Number(process.env['COOPFS_KILLS'] ?? 20);

@@ -1,7 +1,7 @@
 /** What a soak of kills has come to, for people and for the run that counts it. Pure. */
 
 import { SERVER } from '../../protocol/ids.ts';
-import { pausesInWords } from './load.ts';
+import { pausesInWords } from '../../cli/load.ts';
 import type { Kill, Round } from './soak.ts';
 
 /** So many of the kills must strike while an application waits for a write. */

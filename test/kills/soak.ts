@@ -2,11 +2,11 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CoopFs } from '../../applib/index.ts';
-import { isProtected, ProcessCluster, type ServerStatus } from '../../bench/process_cluster.ts';
+import { isProtected, ProcessCluster, type ServerStatus } from '../../cli/process_cluster.ts';
 import type { CommandRecord } from '../../cli/command_record.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import type { Prng } from '../sim/prng.ts';
-import { appending, Load, longestWait, overwriting, readAll } from './load.ts';
+import { appending, Load, longestWait, overwriting, readAll } from '../../cli/load.ts';
 import { Windows, type WindowVerdict } from './windows.ts';
 
 const FILL = '.';

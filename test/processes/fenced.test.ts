@@ -2,7 +2,7 @@
 
 import { expect } from 'chai';
 import type { CoopFs } from '../../applib/index.ts';
-import { ProcessCluster } from '../../bench/process_cluster.ts';
+import { ProcessCluster } from '../../cli/process_cluster.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { codeOf, get, put } from '../e2e/local_cluster.ts';
 

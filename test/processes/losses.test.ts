@@ -1,7 +1,7 @@
 /** Does I/O: what flush and forget do to real daemons, and what `cluster status` tells of a cluster in trouble. */
 
 import { expect } from 'chai';
-import { ProcessCluster, type Ran } from '../../bench/process_cluster.ts';
+import { ProcessCluster, type Ran } from '../../cli/process_cluster.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import { codeOf, get, put } from '../e2e/local_cluster.ts';
 

@@ -3,18 +3,23 @@
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect, type CoopFs } from '../applib/index.ts';
-import { clusterPaths, requireClusterConfig, type ClusterPaths } from '../cli/cluster_config.ts';
-import { cacherCommand, serverCommand } from '../cli/cluster_daemons.ts';
-import { startDaemon } from '../cli/daemon_process.ts';
-import { isRunning, readProcessFile, type ProcessIdentity } from '../cli/process_file.ts';
+import { clusterPaths, requireClusterConfig, type ClusterPaths } from './cluster_config.ts';
+import { cacherCommand, serverCommand } from './cluster_daemons.ts';
+import { startDaemon } from './daemon_process.ts';
+import { isRunning, readProcessFile, type ProcessIdentity } from './process_file.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
 
-/** Compiled, as users run it: `npm run build` comes first. */
-const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+/** Compiled, as users run it; from source `npm run build` comes first. */
+const MAIN = fileURLToPath(
+  new URL(
+    extname(import.meta.url) === '.ts' ? '../dist/cli/main.js' : './main.js',
+    import.meta.url,
+  ),
+);
 const WAIT_LIMIT_MS = 30_000;
 const POLL_MS = 5;
 /** A server that was killed does not answer: it is asked again over a new link then. */
@@ -61,6 +66,7 @@ export class ProcessCluster {
   readonly paths: ClusterPaths = clusterPaths(join(this.#folder, 'c'));
   readonly #connections: CoopFs[] = [];
   #asking: CoopFs | undefined;
+  #closed = false;
 
   private constructor() {
     // Made by up().
@@ -162,6 +168,7 @@ export class ProcessCluster {
   async until<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
     const endMs = performance.now() + WAIT_LIMIT_MS;
     while (performance.now() < endMs) {
+      if (this.#closed) throw new Error(`the cluster was closed while it was waited for: ${what}`);
       const found = await attempt();
       if (found !== undefined) return found;
       await pause(POLL_MS);
@@ -186,6 +193,7 @@ export class ProcessCluster {
         if (readProcessFile(this.paths.pid(name)) !== undefined) await this.kill(name);
       }
     }
+    this.#closed = true;
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -1,12 +1,12 @@
 /** Does I/O: applications that run request sets against a cluster until they are stopped, and what came of it. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import type { CoopFs } from '../../applib/index.ts';
-import { percentile } from '../../cli/call_summary.ts';
-import { recordAsText, type CommandRecord } from '../../cli/command_record.ts';
-import { filesOf } from '../../cli/numbered_files.ts';
-import { parseRequestSet } from '../../cli/request_set.ts';
-import { runSet, type Surroundings } from '../../cli/set_runner.ts';
+import type { CoopFs } from '../applib/index.ts';
+import { percentile } from './call_summary.ts';
+import { recordAsText, type CommandRecord } from './command_record.ts';
+import { filesOf } from './numbered_files.ts';
+import { parseRequestSet } from './request_set.ts';
+import { runSet, type Surroundings } from './set_runner.ts';
 
 /** Every written text has this length, and so every read finds one of them whole. */
 export const TEXT_BYTES = 16;

@@ -1,0 +1,198 @@
+/** Does I/O: experiment `survival`: nodes are killed under every profile; is every acknowledged write still there? */
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { faultOf, type Profile } from '../../netem/fault.ts';
+import { profileNamed, readProfiles } from '../../netem/profile_file.ts';
+import type { CoopFs } from '../../applib/index.ts';
+import type { CommandRecord } from '../command_record.ts';
+import { judgeHistory } from '../consistency.ts';
+import { EXIT } from '../exit_status.ts';
+import { Load, longestWait, overwriting, readAll, TEXT_BYTES } from '../load.ts';
+import type { ProcessCluster } from '../process_cluster.ts';
+import { percentile } from '../../netem/transports/statistics.ts';
+import { FILL, leaseFor, underProfile, withCluster } from './cluster_under_fault.ts';
+import { clusterEngine, type Context, type Experiment, type Plan } from './experiment.ts';
+import { acknowledged, lostWrites } from './lost_writes.ts';
+import { shortNumber, type Plot } from './plot.ts';
+
+const FILES = Array.from({ length: 12 }, (_, index) => index);
+const FILE_BYTES = 1024;
+const PAUSE_MS = 10;
+const NS_PER_MS = 1e6;
+/** Load before a kill, and before the node is started again. */
+const BEFORE_KILL_MS = 700;
+const BEFORE_START_MS = 700;
+const VICTIMS = ['n1', 'n3'] as const;
+
+export interface Survival {
+  readonly profile: string;
+  readonly leaseMs: number;
+  readonly rttMs: number;
+  readonly kills: number;
+  readonly operations: number;
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly linearizable: boolean;
+  readonly verdict: string;
+  readonly writeP50Ms: number;
+  readonly writeP99Ms: number;
+  /** The longest that an application of a node that lives waited for one call after a kill. */
+  readonly longestWaitMs: number;
+}
+
+interface Lived {
+  readonly records: readonly CommandRecord[];
+  readonly longestWaitMs: number;
+}
+
+/** Load on all nodes, and one kill after the other when all is on two nodes. */
+const live = async (
+  cluster: ProcessCluster,
+  applications: ReadonlyMap<string, CoopFs>,
+  victims: readonly string[],
+): Promise<Lived> => {
+  const all: CommandRecord[] = [];
+  let longestWaitMs = 0;
+  for (const [round, victim] of victims.entries()) {
+    const load = new Load(applications, overwriting(FILES, round), PAUSE_MS);
+    let killedNs = 0n;
+    let records: readonly CommandRecord[] = [];
+    try {
+      await pause(BEFORE_KILL_MS);
+      await cluster.settled();
+      killedNs = process.hrtime.bigint();
+      await cluster.kill(victim as Parameters<ProcessCluster['kill']>[0]);
+      await pause(BEFORE_START_MS);
+      await cluster.restart();
+      await cluster.settled();
+    } finally {
+      records = await load.stop();
+    }
+    all.push(...records);
+    longestWaitMs = Math.max(
+      longestWaitMs,
+      longestWait(records, killedNs, (application) => application !== victim),
+    );
+  }
+  return { records: all, longestWaitMs };
+};
+
+const survive = async (profile: Profile, { seed, quick, signal }: Context): Promise<Survival> => {
+  const leaseMs = leaseFor([profile]);
+  const flags = ['--files', '64', '--pages', '512'];
+  return withCluster(leaseMs, flags, signal, async (cluster) => {
+    const applications = new Map<string, CoopFs>();
+    for (const node of cluster.nodes) applications.set(node, await cluster.at(node));
+    const victims = quick ? VICTIMS.slice(0, 1) : VICTIMS;
+    const { records, longestWaitMs } = await underProfile(cluster, profile, seed, () =>
+      live(cluster, applications, victims),
+    );
+    const { lostFiles } = await cluster.settled();
+    const reads = await readAll('server', await cluster.at('server' as never), FILES, TEXT_BYTES);
+    const last = new Map(
+      reads.flatMap(({ file, data }) =>
+        file === undefined || data === undefined ? [] : [[file, data] as const],
+      ),
+    );
+    const initial = new TextEncoder().encode(FILL.repeat(FILE_BYTES));
+    const { status, lines } = judgeHistory([...records, ...reads], () => initial);
+    const writes = acknowledged(records);
+    const latencies = writes.map(({ startNs, endNs }) => Number(endNs - startNs) / NS_PER_MS);
+    return {
+      profile: profile.name,
+      leaseMs,
+      rttMs: 2 * faultOf(profile, 'up').delayMs,
+      kills: victims.length,
+      operations: records.filter(({ command }) => command === 'read' || command === 'write').length,
+      acknowledged: writes.length,
+      lost: Math.max(lostFiles.length, lostWrites(records, last)),
+      linearizable: status === EXIT.ok,
+      verdict: lines.join('\n'),
+      writeP50Ms: percentile(latencies, 0.5),
+      writeP99Ms: percentile(latencies, 0.99),
+      longestWaitMs,
+    };
+  });
+};
+
+const plotOf = (found: readonly Survival[]): Plot => {
+  const by = (figure: 'writeP50Ms' | 'writeP99Ms' | 'longestWaitMs') =>
+    found.map((each) => [each.rttMs, each[figure]] as const).sort(([a], [b]) => a - b);
+  return {
+    title: 'How long writes took, by the round trip of the profile',
+    x: { label: 'round trip of the profile, ms', log: true },
+    y: { label: 'ms', log: true },
+    series: [
+      { name: 'write, median', colour: 0, kind: 'line', points: by('writeP50Ms') },
+      { name: 'write, 99th percentile', colour: 0, kind: 'dashed', points: by('writeP99Ms') },
+      { name: 'longest wait after a kill', colour: 1, kind: 'line', points: by('longestWaitMs') },
+    ],
+  };
+};
+
+const says = (): string[] => [
+  'A file server and four caching nodes as processes. An application on each node reads and overwrites the same ' +
+    `${FILES.length} files; every link has the profile. When every dirty file is on two nodes, a node is killed (kill -9) ` +
+    'under load and started again a moment later. At the end all files are read, and the whole history has to be linearizable.',
+  'Lost are acknowledged writes that a last read should show, or something later, and does not. The promise is 0: a write is ' +
+    'acknowledged when two memories hold it. Leases are four round trips of the profile, so that on slow links a dead node ' +
+    'is noticed later; who needs a file of it waits until then.',
+];
+
+const planOf = (context: Context): Plan => {
+  const found: Survival[] = [];
+  const profiles = context.quick ? [profileNamed('dc-lossy')] : readProfiles();
+  const steps = profiles.map((profile) => ({
+    label: `${profile.name}, ${context.quick ? 1 : VICTIMS.length} kills`,
+    seconds: 8 + (leaseFor([profile]) / 1000) * (context.quick ? 2 : 6),
+    run: async () => {
+      const survival = await survive(profile, context);
+      found.push(survival);
+      const { lost, linearizable, verdict } = survival;
+      if (lost > 0 || !linearizable) throw new Error(`${lost} writes lost, ${verdict}`);
+    },
+  }));
+  return {
+    steps,
+    section: () => ({
+      says: says(),
+      plots: found.length < 2 ? [] : [plotOf(found)],
+      tables: found.length === 0 ? [] : [tableOf(found)],
+      data: found,
+    }),
+  };
+};
+
+const tableOf = (found: readonly Survival[]) => ({
+  head: [
+    'profile',
+    'lease ms',
+    'kills',
+    'operations',
+    'acknowledged writes',
+    'lost',
+    'linearizable',
+    'write p50 ms',
+    'p99 ms',
+    'longest wait ms',
+  ],
+  rows: found.map((each) => [
+    each.profile,
+    String(each.leaseMs),
+    String(each.kills),
+    shortNumber(each.operations),
+    shortNumber(each.acknowledged),
+    String(each.lost),
+    each.linearizable ? 'yes' : 'NO',
+    shortNumber(each.writeP50Ms),
+    shortNumber(each.writeP99Ms),
+    shortNumber(each.longestWaitMs),
+  ]),
+});
+
+export const SURVIVAL_EXPERIMENT: Experiment = {
+  name: 'survival',
+  title: 'Two copies survive kills',
+  unavailable: clusterEngine,
+  plan: planOf,
+};

@@ -62,7 +62,7 @@ section p{max-width:85ch;margin:.4em 0}
 nav a{margin-right:14px}a{color:var(--c0)}
 .warn{background:var(--warn);color:var(--warn-ink);border-radius:10px;padding:10px 14px;margin:12px 0}
 .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:24px;margin-top:16px}
-.plots.one{grid-template-columns:minmax(0,980px)}
+.plots.one{grid-template-columns:minmax(0,760px)}
 figure{margin:0}figcaption{font-weight:600;margin-bottom:2px}
 svg{width:100%;height:auto;display:block;font-size:12px}
 svg text{fill:var(--ink)}svg .tick{fill:var(--soft)}svg .label{fill:var(--soft);font-size:12.5px}

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { faultOf, type Profile } from '../../netem/fault.ts';
 import { profileNamed, readProfiles } from '../../netem/profile_file.ts';
+import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import type { CoopFs } from '../../applib/index.ts';
 import type { CommandRecord } from '../command_record.ts';
 import { judgeHistory } from '../consistency.ts';
@@ -19,10 +20,13 @@ const FILES = Array.from({ length: 12 }, (_, index) => index);
 const FILE_BYTES = 1024;
 const PAUSE_MS = 10;
 const NS_PER_MS = 1e6;
-/** Load before a kill, and before the node is started again. */
+const APPLICATIONS_A_NODE = 2;
+/** Load before a kill; on slow links so many round trips, so that there are writes to lose. */
 const BEFORE_KILL_MS = 700;
+const BEFORE_KILL_ROUND_TRIPS = 12;
+/** Load before the node is started again. */
 const BEFORE_START_MS = 700;
-const VICTIMS = ['n1', 'n3'] as const;
+const VICTIMS = ['n1' as NodeId, 'n3' as NodeId];
 
 export interface Survival {
   readonly profile: string;
@@ -49,7 +53,8 @@ interface Lived {
 const live = async (
   cluster: ProcessCluster,
   applications: ReadonlyMap<string, CoopFs>,
-  victims: readonly string[],
+  victims: readonly NodeId[],
+  beforeKillMs: number,
 ): Promise<Lived> => {
   const all: CommandRecord[] = [];
   let longestWaitMs = 0;
@@ -58,10 +63,10 @@ const live = async (
     let killedNs = 0n;
     let records: readonly CommandRecord[] = [];
     try {
-      await pause(BEFORE_KILL_MS);
+      await pause(beforeKillMs);
       await cluster.settled();
       killedNs = process.hrtime.bigint();
-      await cluster.kill(victim as Parameters<ProcessCluster['kill']>[0]);
+      await cluster.kill(victim);
       await pause(BEFORE_START_MS);
       await cluster.restart();
       await cluster.settled();
@@ -71,7 +76,7 @@ const live = async (
     all.push(...records);
     longestWaitMs = Math.max(
       longestWaitMs,
-      longestWait(records, killedNs, (application) => application !== victim),
+      longestWait(records, killedNs, (application) => !application.startsWith(`${victim}.`)),
     );
   }
   return { records: all, longestWaitMs };
@@ -82,13 +87,19 @@ const survive = async (profile: Profile, { seed, quick, signal }: Context): Prom
   const flags = ['--files', '64', '--pages', '512'];
   return withCluster(leaseMs, flags, signal, async (cluster) => {
     const applications = new Map<string, CoopFs>();
-    for (const node of cluster.nodes) applications.set(node, await cluster.at(node));
+    for (const node of cluster.nodes) {
+      for (let number = 1; number <= APPLICATIONS_A_NODE; number += 1) {
+        applications.set(`${node}.${number}`, await cluster.at(node));
+      }
+    }
+    const rttMs = 2 * faultOf(profile, 'up').delayMs;
+    const beforeKillMs = Math.max(BEFORE_KILL_MS, BEFORE_KILL_ROUND_TRIPS * rttMs);
     const victims = quick ? VICTIMS.slice(0, 1) : VICTIMS;
     const { records, longestWaitMs } = await underProfile(cluster, profile, seed, () =>
-      live(cluster, applications, victims),
+      live(cluster, applications, victims, beforeKillMs),
     );
     const { lostFiles } = await cluster.settled();
-    const reads = await readAll('server', await cluster.at('server' as never), FILES, TEXT_BYTES);
+    const reads = await readAll(SERVER, await cluster.at(SERVER), FILES, TEXT_BYTES);
     const last = new Map(
       reads.flatMap(({ file, data }) =>
         file === undefined || data === undefined ? [] : [[file, data] as const],
@@ -101,7 +112,7 @@ const survive = async (profile: Profile, { seed, quick, signal }: Context): Prom
     return {
       profile: profile.name,
       leaseMs,
-      rttMs: 2 * faultOf(profile, 'up').delayMs,
+      rttMs,
       kills: victims.length,
       operations: records.filter(({ command }) => command === 'read' || command === 'write').length,
       acknowledged: writes.length,
@@ -131,7 +142,7 @@ const plotOf = (found: readonly Survival[]): Plot => {
 };
 
 const says = (): string[] => [
-  'A file server and four caching nodes as processes. An application on each node reads and overwrites the same ' +
+  'A file server and four caching nodes as processes. Two applications on each node read and overwrite the same ' +
     `${FILES.length} files; every link has the profile. When every dirty file is on two nodes, a node is killed (kill -9) ` +
     'under load and started again a moment later. At the end all files are read, and the whole history has to be linearizable.',
   'Lost are acknowledged writes that a last read should show, or something later, and does not. The promise is 0: a write is ' +

@@ -1,48 +1,16 @@
 /** I/O: the unix socket on which this node's applications reach the cacher. */
 
-import { lstat, unlink } from 'node:fs/promises';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { decode, encode } from '../protocol/codec.ts';
 import { FsError } from '../protocol/errors.ts';
 import { encodeFrame, FrameDecoder } from '../protocol/framing.ts';
 import type { Message } from '../protocol/messages.ts';
-
-/** The longest path of a unix socket on Linux (sun_path of unix(7), less its final 0). */
-const SOCKET_PATH_LIMIT_BYTES = 107;
+import { makeWay } from '../protocol/unix_socket_path.ts';
 
 export interface ApplicationListener {
   readonly message: (link: string, message: Message) => void;
   readonly closed: (link: string) => void;
 }
-
-/** True if somebody answers at the socket. */
-const isAlive = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => {
-      resolve(false);
-    });
-  });
-
-/** Makes way for a new socket: a stale one goes, a live one or another kind of file stays. */
-const clear = async (path: string): Promise<void> => {
-  const bytes = Buffer.byteLength(path);
-  if (bytes === 0 || bytes > SOCKET_PATH_LIMIT_BYTES) {
-    const right = `must be 1 to ${SOCKET_PATH_LIMIT_BYTES}`;
-    throw new FsError('EINVAL', `the socket path ${path} has ${bytes} bytes, ${right}`);
-  }
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new FsError('EINVAL', `${path} is there and is no socket`);
-  if (await isAlive(path)) {
-    throw new FsError('EBUSY', `a live cacher listens at ${path}: choose another --socket`);
-  }
-  await unlink(path);
-};
 
 export class ApplicationSocket {
   readonly #listener: ApplicationListener;
@@ -69,7 +37,7 @@ export class ApplicationSocket {
    * Throws FsError EINVAL, EBUSY for a path that cannot be used.
    */
   static async listen(path: string, listener: ApplicationListener): Promise<ApplicationSocket> {
-    await clear(path);
+    await makeWay(path, `a live cacher listens at ${path}: choose another --socket`);
     const self = new ApplicationSocket(listener);
     await new Promise<void>((resolve, reject) => {
       self.#server.once('error', (error) => {

@@ -13,12 +13,13 @@ import { FsError } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
-import { localCluster, type NetemCluster } from './netem_cluster.ts';
+import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluster.ts';
+import { commandsOf } from './netem_commands.ts';
 import { planInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 
-const HOLDING = ['dir', 'for', 'detach', 'dryRun'] as const;
+const HOLDING = [...CLUSTER_OPTIONS, 'for', 'detach', 'dryRun'] as const;
 const APPLY = ['impaired', 'link', 'both', 'seed', ...HOLDING] as const;
 
 /** How long a detached fault lasts when nobody says how long. */
@@ -42,6 +43,7 @@ const ENDS: Readonly<Record<HoldEnd, string>> = {
 
 /** Has the nodes take the plan. @throws FsError if none of them does, or one refuses. */
 const begin = async (holder: Holder, plan: Plan, leaseMs: number): Promise<void> => {
+  await holder.connect();
   const { missing } = await holder.hold(leaseMs);
   if (missing.length === plan.size) {
     throw new FsError('ECONNLOST', missing[0]?.reason ?? 'no node has a part in it');
@@ -58,7 +60,9 @@ const holdPlan = async (
   holding: Holding,
 ): Promise<ExitStatus> => {
   if (holding.dryRun) {
-    print(...planInWords(cluster, plan));
+    print(
+      ...(cluster.engine === 'tc' ? await commandsOf(cluster, plan) : planInWords(cluster, plan)),
+    );
     return EXIT.ok;
   }
   const holder = new Holder(plan, cluster.dial);
@@ -143,10 +147,11 @@ export const applyCommand = (): Command => {
     ['coopfs netem apply wifi-bad --dir /tmp/c --for 60s', 'every link for a minute'],
     ['coopfs netem apply 3g --dir /tmp/c --node n1', 'what n1 sends and gets, until Ctrl-C'],
     ['coopfs netem apply lte --dir /tmp/c --link "n1>n2" -d', 'one direction, in the background'],
+    ['coopfs netem apply 3g --compose --engine tc', 'in containers, by the queues of the kernel'],
   ]);
   return runs(command, async ([name = '']) => {
-    const options = resolveOptions(command, APPLY, ['dir']);
-    const cluster = localCluster(options.dir);
+    const options = resolveOptions(command, APPLY);
+    const cluster = await netemCluster(options);
     const profile = profileNamed(name);
     const target = targetOf(options);
     const plan = planProfile(cluster.nodes, profile, target, options.seed, newId(name));
@@ -167,8 +172,8 @@ export const partitionCommand = (): Command => {
     ["coopfs netem partition n1,n2 '|' n3,server --dir /tmp/c", 'until Ctrl-C, or "netem heal"'],
   ]);
   return runs(command, async (groups) => {
-    const options = resolveOptions(command, HOLDING, ['dir']);
-    const cluster = localCluster(options.dir);
+    const options = resolveOptions(command, HOLDING);
+    const cluster = await netemCluster(options);
     const text = groups.join(' ');
     const plan = planPartition(cluster.nodes, parseGroups(text), newId('partition'));
     const label = [...plan.values()][0]?.label ?? text;

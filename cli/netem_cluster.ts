@@ -5,7 +5,11 @@ import type { Dial } from '../netem/holder.ts';
 import type { NetemNode } from '../netem/plan.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import { UsageError } from './exit_status.ts';
+import { clusterInContainers } from './netem_containers.ts';
+import { clusterInNamespaces } from './netem_namespaces.ts';
 import { formatHostPort } from './option_values.ts';
+import type { Resolved } from './options.ts';
 
 export interface NetemCluster {
   readonly nodes: readonly NetemNode[];
@@ -14,6 +18,36 @@ export interface NetemCluster {
   /** The lease of the cluster in ms; undefined where nobody knows it. */
   readonly leaseMs: number | undefined;
 }
+
+/** The options that say which cluster, and how its network is impaired. */
+export const CLUSTER_OPTIONS = ['dir', 'compose', 'composeFile', 'netns', 'engine'] as const;
+
+/** @throws UsageError if none or more than one is named, or the engine is not one for it. */
+export const netemCluster = async (
+  options: Resolved<(typeof CLUSTER_OPTIONS)[number], never>,
+): Promise<NetemCluster> => {
+  const { dir, composeFile, netns, engine } = options;
+  const compose = options.compose || composeFile !== undefined;
+  const named = [dir !== undefined, compose, netns !== undefined].filter((each) => each).length;
+  if (named !== 1) {
+    const how = named === 0 ? 'it is not said which cluster' : 'more than one cluster is named';
+    throw new UsageError(`${how}: expected --dir DIR, --compose or --netns NODES`);
+  }
+  if (compose) return clusterInContainers(composeFile, engine ?? 'relay');
+  if (netns !== undefined) {
+    if (engine === 'relay') {
+      throw new UsageError('--engine relay is not right with --netns: expected tc, or --dir DIR');
+    }
+    return clusterInNamespaces(netns);
+  }
+  if (engine === 'tc') {
+    throw new UsageError(
+      '--engine tc is not right with --dir: the nodes of a local cluster have no network of their own; ' +
+        'expected relay, or --compose or --netns NODES',
+    );
+  }
+  return localCluster(dir ?? '');
+};
 
 /** A local cluster, whose daemons have agents with the engine `relay`. @throws UsageError if there is none. */
 export const localCluster = (dir: string): NetemCluster => {

@@ -34,6 +34,19 @@ export const NETEM_OPTIONS = {
     right: '',
     fallback: '',
   },
+  engine: {
+    flags: '--engine <engine>',
+    about:
+      'relay, inside the daemons (default), or tc, the queues of the kernel (default with --netns)',
+    value: value.netemEngine,
+    right: 'relay or tc',
+  },
+  netns: {
+    flags: '--netns <nodes>',
+    about: 'nodes in network namespaces of this machine, such as "server,n1=blue"',
+    value: value.namespaces,
+    right: 'NODE or NODE=NAMESPACE, with commas between them, a name of "ip netns" or a path',
+  },
   for: {
     flags: '--for <duration>',
     about: 'ends by itself after this time',

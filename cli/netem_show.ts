@@ -14,7 +14,7 @@ import { rulesFor } from '../netem/setting.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { EXIT } from './exit_status.ts';
-import { localCluster, type NetemCluster } from './netem_cluster.ts';
+import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluster.ts';
 import { ruleInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
 import { declareOptions, resolveOptions } from './options.ts';
@@ -152,15 +152,15 @@ const settingsAsText = (nodes: readonly NetemNode[], reached: readonly Reached[]
 };
 
 export const showCommand = (): Command => {
-  const names = ['dir', 'probes', 'json'] as const;
+  const names = [...CLUSTER_OPTIONS, 'probes', 'json'] as const;
   const command = declareOptions(
     new Command('show').description('what is applied, beside what probes measure on every link'),
     names,
   );
   withExamples(command, [['coopfs netem show --dir /tmp/c', 'all links of the cluster in /tmp/c']]);
   return runs(command, async () => {
-    const { dir, probes, json } = resolveOptions(command, names, ['dir']);
-    const cluster = localCluster(dir);
+    const { probes, json, ...where } = resolveOptions(command, names);
+    const cluster = await netemCluster(where);
     const reached = await reachAll(cluster);
     try {
       const links = await measureAll(reached, probes);
@@ -190,26 +190,27 @@ const clearAll = async (
 };
 
 export const clearCommand = (): Command => {
-  const names = ['dir', 'all'] as const;
+  const names = [...CLUSTER_OPTIONS, 'all'] as const;
   const command = declareOptions(
     new Command('clear').description('end all profiles, by whomever they were applied'),
     names,
   );
   withExamples(command, [['coopfs netem clear --dir /tmp/c --all', 'partitions, too']]);
   return runs(command, async () => {
-    const { dir, all } = resolveOptions(command, names, ['dir']);
-    await clearAll(localCluster(dir), all ? 'all' : 'profile');
+    const { all, ...where } = resolveOptions(command, names);
+    await clearAll(await netemCluster(where), all ? 'all' : 'profile');
     return EXIT.ok;
   });
 };
 
 export const healCommand = (): Command => {
-  const names = ['dir'] as const;
-  const command = declareOptions(new Command('heal').description('end all partitions'), names);
+  const command = declareOptions(
+    new Command('heal').description('end all partitions'),
+    CLUSTER_OPTIONS,
+  );
   withExamples(command, [['coopfs netem heal --dir /tmp/c', 'profiles stay']]);
   return runs(command, async () => {
-    const { dir } = resolveOptions(command, names, ['dir']);
-    await clearAll(localCluster(dir), 'partition');
+    await clearAll(await netemCluster(resolveOptions(command, CLUSTER_OPTIONS)), 'partition');
     return EXIT.ok;
   });
 };

@@ -71,6 +71,17 @@ export const openPolicy = z.enum(['share', 'wait', 'fail']);
 
 export const experimentEngine = z.enum(['relay', 'tc', 'sim']);
 
+export const netemEngine = z.enum(['relay', 'tc']);
+
+/** "server,n1=blue" as nodes with the namespaces they are in: by default one of their own name. */
+export const namespaces = parsed((text) => {
+  const pairs = text.split(',').map((each) => {
+    const [node = '', namespace = node, ...more] = each.split('=');
+    return { node, namespace, right: isNodeName(node) && namespace !== '' && more.length === 0 };
+  });
+  return pairs.every(({ right }) => right) ? pairs : undefined;
+});
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export const logLevel = z.enum(LOG_LEVELS);
 

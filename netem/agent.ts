@@ -1,13 +1,14 @@
 /** I/O: the agent of a node, at a unix socket: holds settings under their leases, applies them, probes. */
 
-import { lstat, unlink } from 'node:fs/promises';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError, messageOf } from '../protocol/errors.ts';
+import { makeWay } from '../protocol/unix_socket_path.ts';
 import { requestSchema, type Answer, type Request } from './agent_protocol.ts';
 import { LineStream } from './line_stream.ts';
 import type { Probing } from './probing.ts';
+import type { Setting } from './setting.ts';
 import { SETTINGS_LIMIT, type SettingTable } from './setting_table.ts';
 
 /** What makes the settings of a node come true. */
@@ -16,31 +17,12 @@ export interface AgentEngine {
   readonly probing: Probing;
   /** Makes what is in the table apply, and nothing else. @throws FsError if it cannot. */
   apply(): Promise<void>;
+  /** The commands that a setting would bring about, if it is by commands. */
+  preview?(setting: Setting): Promise<string[]>;
   sendProbe(peer: string, bytes: Uint8Array): void;
   /** Takes all away that it has applied. */
   close(): Promise<void>;
 }
-
-const isAlive = (path: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => {
-      resolve(false);
-    });
-  });
-
-/** A socket of somebody who is gone makes way; a live one or another kind of file stays. */
-const clearPath = async (path: string): Promise<void> => {
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) return;
-  if (!found.isSocket()) throw new FsError('EINVAL', `${path} is there and is no socket`);
-  if (await isAlive(path)) throw new FsError('EBUSY', `somebody listens at ${path} already`);
-  await unlink(path);
-};
 
 export class NetemAgent {
   readonly #table: SettingTable;
@@ -54,7 +36,7 @@ export class NetemAgent {
 
   /** @throws FsError EINVAL, EBUSY for a path that cannot be listened at. */
   static async listen(path: string, table: SettingTable, engine: AgentEngine): Promise<NetemAgent> {
-    await clearPath(path);
+    await makeWay(path, `somebody listens at ${path} already`);
     const agent = new NetemAgent(table, engine);
     await new Promise<void>((resolve, reject) => {
       agent.#server.once('error', (error) => {
@@ -145,6 +127,8 @@ export class NetemAgent {
     switch (request.do) {
       case 'hold':
         return this.#hold(request);
+      case 'preview':
+        return this.#preview(request);
       case 'clear':
         return this.#clear(request);
       case 'show': {
@@ -175,11 +159,17 @@ export class NetemAgent {
       if (outcome === 'new') await this.#apply();
     } catch (error) {
       this.#table.clear({ id: setting.id });
+      // What was there before applies again; the lease of what cannot be had is not waited for.
+      await this.#apply().catch(() => undefined);
       this.#armTimer();
       throw error;
     }
     this.#armTimer();
     return { outcome };
+  }
+
+  async #preview({ setting }: Extract<Request, { do: 'preview' }>): Promise<Answer<'preview'>> {
+    return { commands: (await this.#engine.preview?.(setting)) ?? [] };
   }
 
   async #clear({ what }: Extract<Request, { do: 'clear' }>): Promise<Answer<'clear'>> {

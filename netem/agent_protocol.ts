@@ -63,6 +63,8 @@ const selection = z.union([z.enum(['profile', 'partition', 'all']), z.object({ i
 export const requestSchema = z.discriminatedUnion('do', [
   /** Takes a setting, or renews it. */
   z.object({ do: z.literal('hold'), setting: settingSchema, leaseMs: millis }),
+  /** Tells what would be done, and does nothing. */
+  z.object({ do: z.literal('preview'), setting: settingSchema }),
   z.object({ do: z.literal('clear'), what: selection }),
   z.object({ do: z.literal('show') }),
   /** Answers the probes of a token for a while. */
@@ -90,6 +92,7 @@ const shown = settingSchema.unwrap().extend({ leftMs: z.number() }).readonly();
 /** What each request is answered with, unless it fails. */
 export const ANSWERS = {
   hold: z.object({ outcome: z.enum(['new', 'renewed', 'cleared']) }),
+  preview: z.object({ commands: z.array(z.string()) }),
   clear: z.object({ cleared: z.array(z.string()) }),
   show: z.object({ engine: z.enum(['relay', 'tc']), settings: z.array(shown) }),
   expect: z.object({}),

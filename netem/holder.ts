@@ -1,7 +1,7 @@
 /** I/O: holds a plan at the agents of its nodes by renewing its leases, until it is let go. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { messageOf } from '../protocol/errors.ts';
+import { FsError, messageOf } from '../protocol/errors.ts';
 import type { AgentLink } from './agent_link.ts';
 import type { Plan } from './plan.ts';
 
@@ -28,10 +28,19 @@ export class Holder {
   /** Nodes that have not answered yet: they are not asked again meanwhile. */
   readonly #asked = new Set<string>();
   #cleared = false;
+  /** A node that is reached only now has come too late. */
+  #closed = false;
 
   constructor(plan: Plan, dial: Dial) {
     this.#plan = plan;
     this.#dial = dial;
+  }
+
+  /** Connects to all nodes, for which an agent may have to be started; `hold` says who is not reached. */
+  async connect(): Promise<void> {
+    await Promise.all(
+      [...this.#plan.keys()].map((node) => this.#linkTo(node).catch(() => undefined)),
+    );
   }
 
   /** Gives every node its setting until `leaseMs` from now. Answers who did not take it. */
@@ -105,6 +114,7 @@ export class Holder {
 
   /** Ends the connections; the settings go on until their leases end. */
   close(): void {
+    this.#closed = true;
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
@@ -113,6 +123,10 @@ export class Holder {
     const known = this.#links.get(node);
     if (known?.lost === false) return known;
     const link = await this.#dial(node);
+    if (this.#closed) {
+      link.close();
+      throw new FsError('ECONNLOST', `${node} was reached too late`);
+    }
     this.#links.set(node, link);
     return link;
   }

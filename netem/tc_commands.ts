@@ -1,0 +1,221 @@
+/**
+ * The engine `tc`: the commands that make a network namespace do what its settings ask for, in words of
+ * tc(8) and ip(8). Pure; `netem/tc_engine.ts` has them run.
+ */
+
+import { FsError } from '../protocol/errors.ts';
+import { composeAll } from './composition.ts';
+import { NO_FAULT, packetLimit, type Fault, type Loss } from './fault.ts';
+import { seedOf } from './seeded_random.ts';
+import { rulesFor, type Direction, type Setting } from './setting.ts';
+
+export interface Command {
+  readonly tool: 'tc' | 'ip';
+  readonly words: string;
+}
+
+/** What `tc -json qdisc show` tells of one qdisc. */
+export interface Qdisc {
+  readonly kind: string;
+  readonly handle: string;
+  readonly dev: string;
+  readonly root?: boolean | undefined;
+}
+
+/** Below 8000, where the kernel hands out its own; by it we know what is ours. */
+const HANDLE = 'c0f:';
+/** The kernel's own qdiscs, which come back when ours goes, have this one. */
+const NO_HANDLE = '0:';
+/** The class of all that no filter sends elsewhere; those of peers come after it. */
+const REST_CLASS = 1;
+/** Classes are there to tell peers apart, not to slow them down: nearly the most that htb can count. */
+const CLASS_RATE = '32gbit';
+/** What a class may send at its turn; said, because what htb computes from such a rate is too much. */
+const CLASS_QUANTUM = 60_000;
+/** A device for what comes in: only what goes out can be queued. */
+const INTAKE_PREFIX = 'cfs-';
+
+const intakeOf = (device: string): string => `${INTAKE_PREFIX}${seedOf(device).toString(36)}`;
+
+export const commandText = ({ tool, words }: Command): string => `${tool} ${words}`;
+
+const tc = (words: string): Command => ({ tool: 'tc', words });
+const ip = (words: string): Command => ({ tool: 'ip', words });
+
+/** Without an exponent, which tc does not read, and as exact as the kernel's 32 bits. */
+const percent = (part: number): string => `${(part * 100).toFixed(7).replace(/\.?0+$/, '')}%`;
+/** The kernel counts in units of 64 ns. */
+const time = (ms: number): string => `${Number((ms * 1000).toFixed(1))}us`;
+
+const lossWords = (loss: Loss): string => {
+  switch (loss.model) {
+    case 'none':
+      return '';
+    case 'random':
+      return ` loss random ${percent(loss.probability)} ${percent(loss.correlation)}`;
+    case 'gilbert-elliott': {
+      const { toBad, toGood, lossInBad, lossInGood } = loss;
+      return ` loss gemodel ${[toBad, toGood, lossInBad, lossInGood].map(percent).join(' ')}`;
+    }
+  }
+};
+
+const delayWords = ({ delayMs, jitterMs, correlation, distribution, reorder }: Fault): string => {
+  if (delayMs === 0 && jitterMs === 0) return '';
+  // Without a distribution it is uniform. What is not delayed cannot be overtaken.
+  const spread = jitterMs > 0 && distribution === 'normal' ? ' distribution normal' : '';
+  const jitter = jitterMs > 0 ? ` ${time(jitterMs)} ${percent(correlation)}${spread}` : '';
+  return ` delay ${time(delayMs)}${jitter}${reorder > 0 ? ` reorder ${percent(reorder)}` : ''}`;
+};
+
+/** A fault as one line of netem. `seed` only for a tc that knows the word. */
+export const netemLine = (fault: Fault, seed?: number): string => {
+  const { duplicate, corrupt, rate } = fault;
+  return (
+    `netem limit ${packetLimit(fault)}${delayWords(fault)}${lossWords(fault.loss)}` +
+    (duplicate > 0 ? ` duplicate ${percent(duplicate)}` : '') +
+    (corrupt > 0 ? ` corrupt ${percent(corrupt)}` : '') +
+    (rate === undefined ? '' : ` rate ${Math.round(rate)}bit`) +
+    (seed === undefined ? '' : ` seed ${seed}`)
+  );
+};
+
+const isCut = ({ loss }: Fault): boolean => loss.model === 'random' && loss.probability === 1;
+
+const isNothing = (fault: Fault): boolean => netemLine(fault) === netemLine(NO_FAULT);
+
+/** What a class holds. A cut needs no netem, so that kernels without it can be partitioned, too. */
+const queueOf = (fault: Fault, seed: number | undefined): string =>
+  isCut(fault) ? 'blackhole' : netemLine(fault, seed);
+
+/** An IPv4 address, as rudp's sockets have. @throws FsError EINVAL for anything else. */
+const addressOf = (peer: string): string => {
+  const parts = peer.split('.');
+  if (parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256)) {
+    return peer;
+  }
+  throw new FsError('EINVAL', `${JSON.stringify(peer)} is not right: expected an IPv4 address`);
+};
+
+/** Faults of one direction: for each peer that a rule names, and for all others. */
+interface Faults {
+  readonly peers: ReadonlyMap<string, Fault>;
+  readonly rest: Fault;
+}
+
+const faultsOf = (settings: readonly Setting[], direction: Direction): Faults => {
+  const rules = settings.flatMap((each) => each.rules);
+  const named = rules.filter((rule) => rule.direction === direction).map(({ peer }) => peer);
+  const faultOf = (peer: string): Fault =>
+    composeAll(rulesFor(settings, direction, peer).map(({ fault }) => fault));
+  const peers = new Set(named.filter((peer) => peer !== undefined).map(addressOf));
+  // No peer has the empty name: only rules for all apply to it.
+  return { peers: new Map([...peers].map((peer) => [peer, faultOf(peer)])), rest: faultOf('') };
+};
+
+export interface Capabilities {
+  /** Whether tc and its netem take a seed. */
+  readonly seed: boolean;
+}
+
+/** The tree of queues at one device, for datagrams that leave through it. */
+const treeAt = (
+  device: string,
+  { peers, rest }: Faults,
+  side: 'dst' | 'src',
+  seedFor: (peer: string) => number | undefined,
+): Command[] => {
+  const add = (what: string, words: string): Command => tc(`${what} add dev ${device} ${words}`);
+  const root = `root handle ${HANDLE}`;
+  if (peers.size === 0) {
+    return isNothing(rest) ? [] : [add('qdisc', `${root} ${queueOf(rest, seedFor(''))}`)];
+  }
+  const classOf = (minor: number): string => `${HANDLE}${minor.toString(16)}`;
+  const classWith = (minor: number, fault: Fault, peer: string): Command[] => {
+    const shape = `htb rate ${CLASS_RATE} quantum ${CLASS_QUANTUM}`;
+    const made = add('class', `parent ${HANDLE} classid ${classOf(minor)} ${shape}`);
+    if (isNothing(fault)) return [made];
+    return [made, add('qdisc', `parent ${classOf(minor)} ${queueOf(fault, seedFor(peer))}`)];
+  };
+  const perPeer = [...peers].flatMap(([peer, fault], index) => {
+    const minor = REST_CLASS + 1 + index;
+    const match = `u32 match ip ${side} ${peer}/32 flowid ${classOf(minor)}`;
+    const filter = add('filter', `parent ${HANDLE} protocol ip prio 1 ${match}`);
+    return [...classWith(minor, fault, peer), filter];
+  });
+  const first = add('qdisc', `${root} htb default ${REST_CLASS}`);
+  return [first, ...classWith(REST_CLASS, rest, ''), ...perPeer];
+};
+
+/** What sends all that comes in through a device of its own, where it can be queued. */
+const intakeAt = (device: string): Command[] => [
+  ip(`link add ${intakeOf(device)} type ifb`),
+  ip(`link set ${intakeOf(device)} up`),
+  tc(`qdisc add dev ${device} handle ffff: ingress`),
+  tc(
+    `filter add dev ${device} parent ffff: protocol all prio 1 u32 match u32 0 0 ` +
+      `action mirred egress redirect dev ${intakeOf(device)}`,
+  ),
+];
+
+/** All commands that bring the settings about at devices on which nothing of ours is. */
+export const construction = (
+  devices: readonly string[],
+  settings: readonly Setting[],
+  { seed }: Capabilities,
+): Command[] => {
+  const seedFor =
+    (direction: Direction) =>
+    (peer: string): number | undefined => {
+      const seeds = settings.map((each) => each.seed);
+      return seed ? seedOf([...seeds, direction, peer].join('/')) : undefined;
+    };
+  const out = faultsOf(settings, 'out');
+  const into = faultsOf(settings, 'in');
+  return devices.flatMap((device) => {
+    const inside = treeAt(intakeOf(device), into, 'src', seedFor('in'));
+    const outside = treeAt(device, out, 'dst', seedFor('out'));
+    return [...(inside.length === 0 ? [] : intakeAt(device)), ...inside, ...outside];
+  });
+};
+
+const isIntake = ({ dev }: Qdisc): boolean => dev.startsWith(INTAKE_PREFIX);
+
+/** The devices through which datagrams go. One that is down has the qdisc noop. */
+export const devicesIn = (present: readonly Qdisc[]): string[] => [
+  ...new Set(
+    present
+      .filter((each) => each.dev !== 'lo' && each.kind !== 'noop' && !isIntake(each))
+      .map(({ dev }) => dev),
+  ),
+];
+
+const isIngress = ({ kind }: Qdisc): boolean => kind === 'ingress' || kind === 'clsact';
+
+/** All commands that take away what is ours, whoever has left it. */
+export const removal = (present: readonly Qdisc[]): Command[] => {
+  const intakes = new Set(present.filter(isIntake).map(({ dev }) => dev));
+  const outside = present.filter((each) => !isIntake(each));
+  const ingress = outside.filter((each) => isIngress(each) && intakes.has(intakeOf(each.dev)));
+  const roots = outside.filter(({ root, handle }) => root === true && handle === HANDLE);
+  return [
+    ...roots.map(({ dev }) => tc(`qdisc del dev ${dev} root handle ${HANDLE}`)),
+    ...ingress.map(({ dev }) => tc(`qdisc del dev ${dev} ingress`)),
+    ...[...intakes].map((dev) => ip(`link del ${dev}`)),
+  ];
+};
+
+/** A qdisc of somebody else where `commands` need to put one; it is not replaced. */
+export const inTheWay = (
+  present: readonly Qdisc[],
+  commands: readonly Command[],
+): Qdisc | undefined => {
+  const needs = (device: string, where: string): boolean =>
+    commands.some(({ words }) => words.startsWith(`qdisc add dev ${device} ${where}`));
+  const intakes = new Set(present.filter(isIntake).map(({ dev }) => dev));
+  return present.find((each) => {
+    if (isIngress(each)) return !intakes.has(intakeOf(each.dev)) && needs(each.dev, 'handle ffff:');
+    const foreign = each.root === true && ![HANDLE, NO_HANDLE].includes(each.handle);
+    return foreign && needs(each.dev, 'root');
+  });
+};

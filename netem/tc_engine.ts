@@ -1,0 +1,178 @@
+/** I/O: the engine `tc`: has the kernel's own queues in this network namespace do what is asked for. */
+
+import { spawn } from 'node:child_process';
+import { createSocket, type Socket } from 'node:dgram';
+import { release } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { text } from 'node:stream/consumers';
+import { z } from 'zod';
+import { FsError } from '../protocol/errors.ts';
+import type { AgentEngine } from './agent.ts';
+import { Probing } from './probing.ts';
+import type { Setting } from './setting.ts';
+import type { SettingTable } from './setting_table.ts';
+import {
+  commandText,
+  construction,
+  devicesIn,
+  inTheWay,
+  removal,
+  type Capabilities,
+  type Command,
+  type Qdisc,
+} from './tc_commands.ts';
+
+/** Where agents of this engine send probes to one another: rudp's own ports are taken. */
+const PROBE_PORT = 7990;
+const PROBE_BUFFER_BYTES = 1024 * 1024;
+
+const qdiscs = z.array(
+  z.object({ kind: z.string(), handle: z.string(), dev: z.string(), root: z.boolean().optional() }),
+);
+
+interface Ran {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** @throws FsError ENOENT if there is no such tool. */
+const run = async (tool: Command['tool'], args: readonly string[], input = ''): Promise<Ran> => {
+  const child = spawn(tool, args, { stdio: 'pipe' });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', () => {
+      reject(
+        new FsError('ENOENT', `the engine tc needs ${tool}, which is not here: install iproute2`),
+      );
+    });
+    child.once('close', resolve);
+  });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const [status, out, err] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  return { status, out, err };
+};
+
+const NO_NETEM = /kind is unknown|No such file or directory/;
+
+/** What a tool has to say of the command that it could not do. */
+const failure = (command: Command | undefined, err: string): FsError => {
+  const [said = ''] = err.split('\n').filter((line) => line !== '');
+  if (command?.words.includes(' netem ') === true && NO_NETEM.test(said)) {
+    return new FsError(
+      'EINVAL',
+      `this kernel (${release()}) has no sch_netem, which profiles need of the engine tc: use --engine ` +
+        `relay, which needs nothing of the kernel (tc said: ${said})`,
+    );
+  }
+  const what = command === undefined ? 'tc' : `"${commandText(command)}"`;
+  const root = said.includes('not permitted') ? ': the engine tc needs root, or NET_ADMIN' : '';
+  return new FsError('EINVAL', `${what} failed: ${said}${root}`);
+};
+
+/** Runs commands in their order, as few processes as can be. @throws FsError for the first that fails. */
+const runAll = async (commands: readonly Command[]): Promise<void> => {
+  for (let rest = commands; rest[0] !== undefined;) {
+    const { tool } = rest[0];
+    const other = rest.findIndex((each) => each.tool !== tool);
+    const batch = other === -1 ? rest : rest.slice(0, other);
+    const lines = batch.map(({ words }) => words).join('\n');
+    const { status, err } = await run(tool, ['-batch', '-'], `${lines}\n`);
+    if (status !== 0) {
+      const [, line] = /^Command failed -:(\d+)/m.exec(err) ?? [];
+      throw failure(batch[Number(line) - 1], err);
+    }
+    rest = rest.slice(batch.length);
+  }
+};
+
+export class TcEngine implements AgentEngine {
+  readonly name = 'tc';
+  readonly probing = new Probing();
+  readonly #table: SettingTable;
+  readonly #socket: Socket;
+  #capabilities: Capabilities | undefined;
+
+  /** Clears what others have left. @throws FsError if this namespace is not ours to change. */
+  static async start(table: SettingTable): Promise<TcEngine> {
+    const socket = createSocket({ type: 'udp4', recvBufferSize: PROBE_BUFFER_BYTES });
+    const engine = new TcEngine(table, socket);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', (error) => {
+        reject(
+          new FsError(
+            'EBUSY',
+            `no probes can be taken at UDP port ${PROBE_PORT}: ${error.message}`,
+          ),
+        );
+      });
+      socket.bind(PROBE_PORT, resolve);
+    });
+    socket.on('error', () => undefined);
+    await engine.apply();
+    return engine;
+  }
+
+  private constructor(table: SettingTable, socket: Socket) {
+    this.#table = table;
+    this.#socket = socket;
+    socket.on('message', (bytes, { address }) => {
+      const arrival = this.probing.handle(bytes, performance.now());
+      if (typeof arrival === 'object') this.sendProbe(address, arrival.answer);
+    });
+  }
+
+  /** One tree is taken away and another one is set up: what waits in the old one is lost. */
+  async apply(): Promise<void> {
+    const present = await this.#present();
+    const commands = await this.#construction(present, this.#table.settings());
+    try {
+      await runAll([...removal(present), ...commands]);
+    } catch (error) {
+      await runAll(removal(await this.#present()));
+      throw error;
+    }
+  }
+
+  async preview(setting: Setting): Promise<string[]> {
+    const present = await this.#present();
+    const commands = await this.#construction(present, [...this.#table.settings(), setting]);
+    return [...removal(present), ...commands].map(commandText);
+  }
+
+  sendProbe(peer: string, bytes: Uint8Array): void {
+    this.#socket.send(bytes, PROBE_PORT, peer, () => undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#socket.close();
+    await runAll(removal(await this.#present()));
+  }
+
+  async #present(): Promise<Qdisc[]> {
+    const { status, out, err } = await run('tc', ['-json', 'qdisc', 'show']);
+    if (status !== 0) throw failure({ tool: 'tc', words: 'qdisc show' }, err);
+    return qdiscs.parse(JSON.parse(out));
+  }
+
+  async #construction(present: readonly Qdisc[], settings: readonly Setting[]): Promise<Command[]> {
+    if (settings.length === 0) return [];
+    const commands = construction(devicesIn(present), settings, await this.#capable());
+    const foreign = inTheWay(present, commands);
+    if (foreign === undefined) return commands;
+    const { dev, kind, handle, root } = foreign;
+    throw new FsError(
+      'EBUSY',
+      `${dev} has a qdisc of somebody else, ${kind} ${handle}, which is not replaced: remove it by ` +
+        `"tc qdisc del dev ${dev} ${root === true ? 'root' : 'ingress'}"`,
+    );
+  }
+
+  async #capable(): Promise<Capabilities> {
+    // Netem's own help, which asks nothing of the kernel.
+    this.#capabilities ??= {
+      seed: /\bseed\b/.test((await run('tc', 'qdisc add dev lo root netem help'.split(' '))).err),
+    };
+    return this.#capabilities;
+  }
+}

@@ -46,6 +46,8 @@ const begin = async (holder: Holder, plan: Plan, leaseMs: number): Promise<void>
   await holder.connect();
   const { missing } = await holder.hold(leaseMs);
   if (missing.length === plan.size) {
+    // An open connection would keep this process, and an agent, from ending.
+    await holder.release();
     throw new FsError('ECONNLOST', missing[0]?.reason ?? 'no node has a part in it');
   }
   for (const { node, reason } of missing) {

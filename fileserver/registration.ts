@@ -154,7 +154,8 @@ const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holdin
   if (kind !== 'clean') return false;
   const entry = entryOf(server, file);
   const same = compareVersions(entry.version, version) === 0;
-  const quiet = entry.state !== 'dirty' && entry.writer === undefined;
+  const recovers = entry.queue[0]?.kind === 'recover';
+  const quiet = entry.state !== 'dirty' && entry.writer === undefined && !recovers;
   if (!same || !quiet || server.meta(file).mark !== undefined) return false;
   entry.sharers.add(node);
   transition(entry, 'read');
@@ -180,7 +181,9 @@ const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined 
 
 /** A recovery runs, or is about to, and has not heard from everybody yet. */
 const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
-  entry.preempting || recoveryOf(server, entry)?.phase === 'report';
+  entry.preempting ||
+  entry.queue[0]?.kind === 'recover' ||
+  recoveryOf(server, entry)?.phase === 'report';
 
 /**
  * Takes up a file whose holders were all out of reach, once one of them is back. After a restart of the

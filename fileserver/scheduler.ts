@@ -20,6 +20,7 @@ import {
   type Server,
 } from './server_state.ts';
 import { keepTerm } from './terms.ts';
+import { mayRecover, nextRecovery, RECOVERIES_AT_ONCE, turnIsOver } from './recovery_turns.ts';
 import {
   isWriting,
   newRecover,
@@ -27,6 +28,7 @@ import {
   restarted,
   sameRequester,
   type Awaited,
+  type Recover,
   type Transaction,
 } from './transaction.ts';
 import { advance, begin, take } from './transactions/dispatch.ts';
@@ -76,7 +78,7 @@ export const runQueue = (server: Server, entry: DirectoryEntry): void => {
 
 const mayStart = (server: Server, entry: DirectoryEntry, head: Transaction): boolean => {
   if (isWriting(head) && entry.readers.size > 0) return false;
-  if (head.kind === 'recover') return true;
+  if (head.kind === 'recover') return mayRecover(server, entry.file);
   if (entry.unavailable) return false;
   // Holders of leases from before a restart may still read: nobody may write yet.
   return !isWriting(head) || server.now >= server.quietUntilMs;
@@ -91,6 +93,7 @@ export const abort = (
 ): void => {
   assert(transaction.diskOperations === 0, 'a transaction ends before its disk operation');
   server.running.delete(transaction.sequence);
+  server.recovering.delete(transaction.sequence);
   entry.readers.delete(transaction.sequence);
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (again) entry.queue.unshift(restarted(transaction));
@@ -109,7 +112,10 @@ export const preempt = (server: Server, entry: DirectoryEntry): void => {
   const running = runningOf(server, entry);
   entry.preempting = running.some((each) => each.diskOperations > 0);
   if (entry.preempting) return;
-  const asked = [...partiesOf(entry, running)].filter((node) => server.members.has(node));
+  // One that waits for its turn knows parties of what ran before.
+  const waiting = entry.queue.find((each) => each.kind === 'recover');
+  const parties = partiesOf(entry, waiting === undefined ? running : [...running, waiting]);
+  const asked = [...parties].filter((node) => server.members.has(node));
   for (const transaction of running) {
     abort(server, entry, transaction, isWaitedFor(server, transaction));
   }
@@ -175,6 +181,7 @@ const start = (server: Server, entry: DirectoryEntry, transaction: Transaction):
   else entry.readers.add(transaction.sequence);
   server.running.set(transaction.sequence, transaction);
   transaction.sentAtMs = server.now;
+  if (transaction.kind === 'recover') takeTurn(server, entry, transaction);
   begin(server, entry, transaction);
   settle(server, entry, transaction);
 };
@@ -193,8 +200,29 @@ export const settle = (server: Server, entry: DirectoryEntry, transaction: Trans
   }
 };
 
+/** Whom it asks is known when it starts: copies may have been given since it was queued, nodes lost. */
+const takeTurn = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
+  server.recovering.add(transaction.sequence);
+  server.recoveriesWaiting.delete(entry.file);
+  const parties = [...new Set([...transaction.asked, ...partiesOf(entry, [])])];
+  transaction.asked = parties.filter((node) => server.members.has(node));
+};
+
+/** Starts recoveries whose turn it is, until so many run. */
+export const startRecoveries = (server: Server, most: number): void => {
+  for (
+    let file = nextRecovery(server, most);
+    file !== undefined;
+    file = nextRecovery(server, most)
+  ) {
+    runQueue(server, entryOf(server, file));
+    turnIsOver(server);
+  }
+};
+
 const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
   server.running.delete(transaction.sequence);
+  const hadTurn = server.recovering.delete(transaction.sequence);
   entry.readers.delete(transaction.sequence);
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (entry.writer === undefined && entry.readers.size === 0) checkEntry(entry);
@@ -207,6 +235,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
     keepTerm(server, entry);
     server.entries.delete(entry.file);
   }
+  if (hadTurn) startRecoveries(server, RECOVERIES_AT_ONCE);
 };
 
 /** A dirty file is on two nodes again, or on the disk; says so when it was the last one. */

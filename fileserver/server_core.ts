@@ -26,7 +26,17 @@ import { forget, giveUpMissing } from './lost_files.ts';
 import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
 import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
-import { answered, committed, fileRead, resend, RESEND_MS, runQueue, submit } from './scheduler.ts';
+import { RECOVERIES_AT_ONCE } from './recovery_turns.ts';
+import {
+  answered,
+  committed,
+  fileRead,
+  resend,
+  RESEND_MS,
+  runQueue,
+  startRecoveries,
+  submit,
+} from './scheduler.ts';
 import {
   fileExists,
   log,
@@ -66,6 +76,9 @@ export const newServer = (
   newcomers: new Map(),
   reprotection: undefined,
   lastReprotectionMs: undefined,
+  recovering: new Set(),
+  recoveriesWaiting: new Set(),
+  recoveryDue: undefined,
   losses: new Map(),
   unavailableSince: new Map(),
   degraded: true,
@@ -323,6 +336,8 @@ export const handleTimeout = (server: Server, now: number): void => {
     }
   }
   if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
+  // Some that run may be unable to go on: they hold up nobody for longer than a heartbeat.
+  startRecoveries(server, server.recovering.size + RECOVERIES_AT_ONCE);
   scrub(server);
   afterEvent(server);
 };

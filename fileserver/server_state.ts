@@ -146,6 +146,11 @@ export interface Server {
   /** Dirty files that were on one node when a loss was noticed and are not on two again. */
   reprotection: { readonly sinceMs: number; readonly files: Set<FileNumber> } | undefined;
   lastReprotectionMs: number | undefined;
+  /** Recoveries that run, and files whose recovery waits for its turn (recovery_turns.ts). */
+  recovering: Set<number>;
+  recoveriesWaiting: Set<FileNumber>;
+  /** The one that is being started, so that none is started within it. */
+  recoveryDue: FileNumber | undefined;
   /** Files that have lost writes, how often, and the term that went with the last in this life. */
   losses: Map<FileNumber, { readonly times: number; readonly term: number | undefined }>;
   /** Files none of whose holders is here, and since when. */

@@ -133,7 +133,7 @@ export interface Recover extends Common {
   /** The holders have nothing: the disk's contents stand again. */
   loses: boolean;
   /** Everybody who may hold something. */
-  readonly asked: readonly NodeId[];
+  asked: readonly NodeId[];
   reports: Report[];
   term: number;
   /** Who holds the newest contents. */

@@ -319,6 +319,7 @@ const keepWritten = (
     return;
   }
   move(cached, 'kept');
+  cached.pledge = undefined;
   cached.bytes = message.bytes.slice();
   cached.version = message.version;
   cached.outcomes = message.outcomes;

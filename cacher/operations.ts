@@ -166,7 +166,8 @@ export const requestFailed = (
 ): void => {
   const operation = cached.want?.operation;
   cached.want = undefined;
-  cached.pledge = undefined;
+  // What it was entrusted with and is kept for a recovery is still told by it.
+  if (cached.copy !== 'frozen') cached.pledge = undefined;
   if (cached.copy === 'arriving') move(cached, 'refused');
   // It may be over already: served from a copy that came another way, or its application is gone.
   if (operation === undefined || cached.operations[0] !== operation) return;

@@ -162,6 +162,7 @@ export const drop = (cacher: Cacher, cached: CachedFile, message: Message<'drop'
   }
   if (cached.copy === 'frozen' || (cached.copy === 'shared' && !outdated)) {
     move(cached, 'drop');
+    cached.pledge = undefined;
     outcomeUnknown(cacher, cached);
     releasePages(cacher, cached);
   }
@@ -233,6 +234,7 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
   if (cached.copy === 'modified' && cached.roleTerm === term) {
     // Granted before, or promoted while it asked: whoever asked may go on.
     if (cached.want?.message.request === request) cached.want = undefined;
+    cached.pledge = undefined;
     sendToServer(cacher, granted);
     return;
   }
@@ -283,6 +285,7 @@ export const clean = (cacher: Cacher, cached: CachedFile, message: Message<'clea
     const same = compareVersions(cached.version, version) === 0;
     assert(same, `file ${file}: ${cached.copy} of another version than the disk's`);
     move(cached, 'clean');
+    cached.pledge = undefined;
     cached.copies = copies;
     writeIsSafe(cacher, cached, 0);
   }

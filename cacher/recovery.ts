@@ -12,8 +12,11 @@ import { releasePages } from './pages.ts';
  * This node was to be owner of a dirty file and has its contents: should the grant be lost together with
  * the new backup, nobody else may have them.
  */
-export const isEntrusted = ({ copy, pledge }: CachedFile): boolean =>
-  (copy === 'arriving' || copy === 'shared') && pledge !== undefined && pledge.base > 0;
+export const isEntrusted = ({ copy, pledge, version }: CachedFile): boolean =>
+  (copy === 'arriving' || copy === 'shared') &&
+  pledge !== undefined &&
+  pledge.base > 0 &&
+  version.term <= pledge.base;
 
 /** Keeps what it is entrusted with, under the term whose holders it was to take over from. */
 export const hold = (cached: CachedFile): void => {
@@ -61,6 +64,7 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
   cached.backup = backup;
   cached.backupVersion = undefined;
   cached.promotion = order;
+  cached.pledge = undefined;
   cached.dirtySinceMs ??= cacher.now;
   if (cached.write === undefined) {
     startSync(cacher, cached);

@@ -22,8 +22,9 @@ export const chooseBackup = (
     return a.freePages > b.freePages;
   };
   for (const member of server.members.values()) {
-    const { leaving, linkUp, firstSequence, node } = member;
-    if (leaving || !linkUp || firstSequence > sequence || excluded.includes(node)) continue;
+    const { leaving, fenced, linkUp, firstSequence, node } = member;
+    if (leaving || fenced || !linkUp || firstSequence > sequence || excluded.includes(node))
+      continue;
     if (best === undefined || better(member, best)) best = member;
   }
   if (best !== undefined && !entry.sharers.has(best.node)) {

@@ -15,6 +15,7 @@ import type { Interceptor } from '../rudp/socket_endpoint.ts';
 import type { DegradedPolicy } from './degraded.ts';
 import { DiskCore, type DiskEvent } from './disk/disk_core.ts';
 import { ImageFile } from './disk/image_file.ts';
+import { RECOVERIES_AT_ONCE } from './recovery_turns.ts';
 import * as core from './server_core.ts';
 import type { Server, ServerCommand } from './server_state.ts';
 
@@ -276,6 +277,7 @@ class Daemon implements FileServer {
       lostAfterMs,
       scrubMs,
       degradedPolicy,
+      recoveriesAtOnce: RECOVERIES_AT_ONCE,
     };
     this.#server = core.newServer(options, cachePages, (file) => this.#disk.meta(file));
     core.startQuiet(this.#server, opened.longestLeaseMs, performance.now());

@@ -5,7 +5,7 @@ import type { Message } from '../protocol/messages.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import { lostAtMs } from './leases.ts';
 import { remove, tellMembers } from './membership.ts';
-import { abort, answerFor, preempt, runningOf, runQueue, settle } from './scheduler.ts';
+import { answerFor, giveUp, preempt, runningOf, runQueue, settle } from './scheduler.ts';
 import { log, type MemberRecord, type Server } from './server_state.ts';
 import type { Awaited, Transaction } from './transaction.ts';
 
@@ -46,7 +46,7 @@ const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => 
     return;
   }
   for (const transaction of running) {
-    if (isVain(transaction, node)) abort(server, entry, transaction);
+    if (isVain(transaction, node)) giveUp(server, entry, transaction);
     else stepOver(server, entry, transaction, node);
   }
   runQueue(server, entry);

@@ -7,11 +7,13 @@
 import type { FileNumber } from '../protocol/ids.ts';
 import { entryOf, type Server } from './server_state.ts';
 
+/** Enough to keep the nodes and the disk's group commit busy. */
 export const RECOVERIES_AT_ONCE = 64;
 
 /** True if the recovery of the file may start; else it has its place among those that wait. */
 export const mayRecover = (server: Server, file: FileNumber): boolean => {
-  if (server.recovering.size < RECOVERIES_AT_ONCE || server.recoveryDue === file) return true;
+  if (server.recovering.size < server.options.recoveriesAtOnce || server.recoveryDue === file)
+    return true;
   server.recoveriesWaiting.add(file);
   return false;
 };

@@ -20,7 +20,7 @@ import {
   type Server,
 } from './server_state.ts';
 import { keepTerm } from './terms.ts';
-import { mayRecover, nextRecovery, RECOVERIES_AT_ONCE, turnIsOver } from './recovery_turns.ts';
+import { mayRecover, nextRecovery, turnIsOver } from './recovery_turns.ts';
 import {
   isWriting,
   newRecover,
@@ -97,6 +97,12 @@ export const abort = (
   entry.readers.delete(transaction.sequence);
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (again) entry.queue.unshift(restarted(transaction));
+};
+
+/** Ends a read that nobody waits for any more: now, or when the disk has answered. */
+export const giveUp = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {
+  transaction.vain = true;
+  if (transaction.diskOperations === 0) abort(server, entry, transaction);
 };
 
 export const runningOf = (server: Server, entry: DirectoryEntry): Transaction[] =>
@@ -193,6 +199,11 @@ export const settle = (server: Server, entry: DirectoryEntry, transaction: Trans
       preempt(server, entry);
       return;
     }
+    if (transaction.vain) {
+      abort(server, entry, transaction);
+      runQueue(server, entry);
+      return;
+    }
     if (transaction.awaited.length > 0) return;
     if (!advance(server, entry, transaction)) continue;
     finish(server, entry, transaction);
@@ -235,7 +246,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
     keepTerm(server, entry);
     server.entries.delete(entry.file);
   }
-  if (hadTurn) startRecoveries(server, RECOVERIES_AT_ONCE);
+  if (hadTurn) startRecoveries(server, server.options.recoveriesAtOnce);
 };
 
 /** A dirty file is on two nodes again, or on the disk; says so when it was the last one. */
@@ -297,7 +308,8 @@ export const fileRead = (server: Server, token: number, bytes: Uint8Array | stri
   const transaction = diskDone(server, token);
   const entry = entryOf(server, transaction.file);
   if (typeof bytes === 'string') {
-    if (mayRetry(transaction) && isWaitedFor(server, transaction) && !entry.preempting) {
+    const retries = mayRetry(transaction) && !transaction.vain;
+    if (retries && isWaitedFor(server, transaction) && !entry.preempting) {
       repairFirst(server, entry, transaction);
       return;
     }

@@ -26,7 +26,6 @@ import { forget, giveUpMissing } from './lost_files.ts';
 import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
 import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
-import { RECOVERIES_AT_ONCE } from './recovery_turns.ts';
 import {
   answered,
   committed,
@@ -328,6 +327,8 @@ export const handleStop = (server: Server, now: number): void => {
 export const handleTimeout = (server: Server, now: number): void => {
   server.now = now;
   noticePause(server);
+  // Some that run may be unable to go on: they hold up nobody for longer than a heartbeat.
+  startRecoveries(server, server.recovering.size + server.options.recoveriesAtOnce);
   expireLeases(server);
   giveUpMissing(server);
   for (const transaction of [...server.running.values()]) {
@@ -336,8 +337,6 @@ export const handleTimeout = (server: Server, now: number): void => {
     }
   }
   if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
-  // Some that run may be unable to go on: they hold up nobody for longer than a heartbeat.
-  startRecoveries(server, server.recovering.size + RECOVERIES_AT_ONCE);
   scrub(server);
   afterEvent(server);
 };

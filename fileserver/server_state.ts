@@ -117,6 +117,8 @@ export interface ServerOptions {
   /** In how long the scrub reads and checks the whole disk once. */
   readonly scrubMs: number;
   readonly degradedPolicy: DegradedPolicy;
+  /** How many files are recovered at a time (recovery_turns.ts). */
+  readonly recoveriesAtOnce: number;
 }
 
 /** A node that registers while its old self may still have a lease. */

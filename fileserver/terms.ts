@@ -19,6 +19,8 @@ export const firstTermFloor = (epoch: number): number => {
 /** A term that nobody has heard of yet: the entry's from now on, in force once the disk has its mark. */
 export const newTerm = (server: Server, entry: DirectoryEntry): number => {
   entry.term = newestTerm(server, entry.file) + 1;
+  const end = server.options.epoch * TERMS_PER_EPOCH;
+  assert(entry.term < end, `file ${entry.file}: a life of the server has 2^32 terms for it`);
   return entry.term;
 };
 

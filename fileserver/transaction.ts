@@ -48,6 +48,8 @@ interface Common {
   failure: string | undefined;
   /** The disk failed it before: it has been begun again, after an attempt at a repair. */
   retried: boolean;
+  /** Its requester is lost while the disk is at work for it: it ends when that has answered. */
+  vain: boolean;
   /** When its orders were last sent, for the resend timer. */
   sentAtMs: number;
 }
@@ -174,6 +176,7 @@ export const newTransaction = (
   contents: undefined,
   failure: undefined,
   retried: false,
+  vain: false,
   sentAtMs: 0,
 });
 

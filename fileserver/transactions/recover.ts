@@ -131,6 +131,11 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
   return true;
 };
 
+const isAvailable = (server: Server, node: NodeId): boolean => {
+  const member = server.members.get(node);
+  return member !== undefined && !member.leaving && !member.fenced;
+};
+
 /** Another node gets the second copy: one that holds it already, if there is one. */
 const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
   const { file, term, source, version, refused } = transaction;
@@ -141,13 +146,15 @@ const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: Recov
       each.kind === 'dirty' &&
       each.node !== source &&
       !refused.includes(each.node) &&
-      server.members.get(each.node)?.leaving === false &&
+      isAvailable(server, each.node) &&
       compareVersions(each.version, version) === 0,
   );
   const backup =
     holder?.node ?? chooseBackup(server, entry, transaction.sequence, [source, ...refused]);
   transaction.backup = backup;
   if (backup === undefined) return;
+  // It may have come back with nothing, and is about to get what the file is.
+  entry.empty.delete(backup);
   const role = { term, owner: source, version, onDisk: false } as const;
   const message = {
     type: 'prepareBackup',

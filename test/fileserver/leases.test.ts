@@ -58,6 +58,19 @@ describe('the leases of members', () => {
     expect(isMember(run, 'n1')).to.equal(false);
   });
 
+  it('end while the disk reads for their holder: that ends when the disk has answered', () => {
+    const run = cluster('n1', 'n2');
+    run.slowReads = [];
+    run.from('n1#1', { type: 'getShared', request: 1, file: FILE });
+    expect(run.slowReads).to.have.length(1);
+    run.pass(LOST_MS, 'n2');
+    expect(isMember(run, 'n1')).to.equal(false);
+    run.answerReads();
+    expect(run.server.running.size).to.equal(0);
+    run.read('n2');
+    expect(run.entry()).to.equal('shared sharers n2');
+  });
+
   it('end for ever: who speaks afterwards is told to register again', () => {
     const run = cluster('n1');
     run.pass(LOST_MS);

@@ -36,10 +36,18 @@ export class ServerRun {
   #kept: ServerCommand[] = [];
   /** Why the disk cannot read a file now, if it cannot. */
   damage: string | undefined;
+  /** While it is set, reads of the disk are kept here instead of being answered. */
+  slowReads: number[] | undefined;
   readonly #heartbeats = new Map<string, number>();
   now = 0;
 
-  constructor(openPolicy: OpenPolicy = 'share', leaseMs = LONG_MS, scrubMs = LONG_MS, epoch = 1) {
+  constructor(
+    openPolicy: OpenPolicy = 'share',
+    leaseMs = LONG_MS,
+    scrubMs = LONG_MS,
+    epoch = 1,
+    recoveriesAtOnce = 64,
+  ) {
     const times = {
       heartbeatMs: HEARTBEAT_MS,
       leaseMs,
@@ -47,6 +55,7 @@ export class ServerRun {
       lostAfterMs: LONG_MS,
       scrubMs,
       degradedPolicy: 'write-through',
+      recoveriesAtOnce,
     } as const;
     this.server = newServer({ geometry: GEOMETRY, epoch, openPolicy, ...times }, 0, (file) =>
       this.meta(file),
@@ -68,7 +77,9 @@ export class ServerRun {
   /** The disk answers at once. */
   #disk(): void {
     for (let next = pollCommand(this.server); next; next = pollCommand(this.server)) {
-      if (next.do === 'readFile') {
+      if (next.do === 'readFile' && this.slowReads !== undefined) {
+        this.slowReads.push(next.token);
+      } else if (next.do === 'readFile') {
         handleFileRead(this.server, next.token, this.damage ?? CONTENTS.slice(), this.now);
       } else if (next.do === 'commit') {
         this.records.push(...next.records);
@@ -78,6 +89,14 @@ export class ServerRun {
         this.#kept.push(next);
       }
     }
+  }
+
+  /** The reads that were kept are answered, and all others at once again. */
+  answerReads(): void {
+    const tokens = this.slowReads ?? [];
+    this.slowReads = undefined;
+    for (const token of tokens) handleFileRead(this.server, token, CONTENTS.slice(), this.now);
+    this.#disk();
   }
 
   #apply(record: CommitRecord): void {

@@ -88,7 +88,7 @@ export class Cluster {
     const { policy, degradedPolicy, serverPages, leaseMs, lostAfterMs } = this.#settings;
     const leases = { heartbeatMs: HEARTBEAT_MS, leaseMs, marginMs: leaseMs / 4, lostAfterMs };
     // No story is long enough for the scrub.
-    const times = { ...leases, scrubMs: 1e9 };
+    const times = { ...leases, scrubMs: 1e9, recoveriesAtOnce: 64 };
     const options = { geometry: GEOMETRY, epoch, openPolicy: policy, degradedPolicy, ...times };
     return serverCore.newServer(options, serverPages, this.disk.meta);
   }

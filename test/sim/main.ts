@@ -66,6 +66,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
   degradedPolicy: seed % 7 === 3 ? 'refuse' : 'write-through',
+  recoveriesAtOnce: 1 + (seed % 3),
   links: flags.links ?? 'rudp',
   encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
   profile: flags.profile,

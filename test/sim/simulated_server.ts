@@ -4,11 +4,10 @@ import { decode, encode } from '../../protocol/codec.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import { channelOf, priorityOf } from '../../protocol/messages.ts';
 import { DiskCore, type DiskCommand } from '../../fileserver/disk/disk_core.ts';
-import type { DegradedPolicy } from '../../fileserver/degraded.ts';
 import * as core from '../../fileserver/server_core.ts';
 import type { Server, ServerCommand } from '../../fileserver/server_state.ts';
-import type { OpenPolicy } from '../../protocol/ids.ts';
 import type { FakeDisk } from '../fileserver/disk/fake_disk.ts';
+import type { SimulationOptions } from './simulation_options.ts';
 import { fail, type Links, type World } from './world.ts';
 
 /** A read takes up to this, a sync too; writes are buffered. */
@@ -22,13 +21,14 @@ const SCRUB_MS = 400;
 /** The token of the commit that records the new epoch; the core's own start at 1. */
 const EPOCH_TOKEN = 0;
 
+type Policies = Pick<SimulationOptions, 'openPolicy' | 'degradedPolicy' | 'recoveriesAtOnce'>;
+
 export class SimulatedServer {
   readonly #world: World;
   readonly #fakeDisk: FakeDisk;
   readonly disk = new DiskCore();
   #links: Links | undefined;
-  readonly #openPolicy: OpenPolicy;
-  readonly #degradedPolicy: DegradedPolicy;
+  readonly #policies: Policies;
   readonly #incarnation: number;
   readonly #cachePages: number;
   #timerMs = Infinity;
@@ -44,16 +44,14 @@ export class SimulatedServer {
   constructor(
     world: World,
     fakeDisk: FakeDisk,
-    openPolicy: OpenPolicy,
-    degradedPolicy: DegradedPolicy,
+    policies: Policies,
     cachePages: number,
     incarnation: number,
   ) {
     this.#incarnation = incarnation;
     this.#world = world;
     this.#fakeDisk = fakeDisk;
-    this.#openPolicy = openPolicy;
-    this.#degradedPolicy = degradedPolicy;
+    this.#policies = policies;
     this.#cachePages = cachePages;
     this.disk.open();
     this.#drainDisk();
@@ -190,13 +188,14 @@ export class SimulatedServer {
         const options = {
           geometry: event.geometry,
           epoch: event.clusterEpoch + 1,
-          openPolicy: this.#openPolicy,
+          openPolicy: this.#policies.openPolicy,
           heartbeatMs: HEARTBEAT_MS,
           leaseMs: this.#world.leaseMs,
           marginMs: this.#world.leaseMs / MARGIN_PART,
           lostAfterMs: LOST_AFTER_MS,
           scrubMs: SCRUB_MS,
-          degradedPolicy: this.#degradedPolicy,
+          degradedPolicy: this.#policies.degradedPolicy,
+          recoveriesAtOnce: this.#policies.recoveriesAtOnce,
         };
         const { clusterEpoch, longestLeaseMs } = event;
         const record = {

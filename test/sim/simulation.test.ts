@@ -19,6 +19,7 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   clockDrift: 0,
   openPolicy: 'share',
   degradedPolicy: 'write-through',
+  recoveriesAtOnce: 2,
   links: 'rudp',
   encrypted: false,
   loss: 0.1,

@@ -127,9 +127,8 @@ class Simulation {
   }
 
   #startServer(life: number): SimulatedServer {
-    const { openPolicy, degradedPolicy, blocksPerFile } = this.#options;
-    const policies = [openPolicy, degradedPolicy] as const;
-    return new SimulatedServer(this.#world, this.#disk, ...policies, blocksPerFile * 3, life);
+    const pages = this.#options.blocksPerFile * 3;
+    return new SimulatedServer(this.#world, this.#disk, this.#options, pages, life);
   }
 
   #startCacher(index: number, life: number): SimulatedCacher {

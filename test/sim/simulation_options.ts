@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly breaks: number;
   readonly openPolicy: OpenPolicy;
   readonly degradedPolicy: DegradedPolicy;
+  /** How many files are recovered at a time. */
+  readonly recoveriesAtOnce: number;
   /** How many faults there are, of nodes and of links (faults.ts). */
   readonly faults: number;
   /** Some faults destroy two memories together. */

@@ -360,6 +360,14 @@ export const resend = (server: Server, transaction: Transaction, only?: NodeId):
   }
 };
 
+/** Repeats the orders that have waited for long. */
+export const resendDue = (server: Server): void => {
+  for (const transaction of [...server.running.values()]) {
+    const { awaited, sentAtMs } = transaction;
+    if (awaited.length > 0 && server.now >= sentAtMs + RESEND_MS) resend(server, transaction);
+  }
+};
+
 /** Repeats the orders that a node may have missed while its link was down. */
 export const resendTo = (server: Server, node: NodeId): void => {
   for (const transaction of server.running.values()) resend(server, transaction, node);

@@ -30,8 +30,7 @@ import {
   answered,
   committed,
   fileRead,
-  resend,
-  RESEND_MS,
+  resendDue,
   runQueue,
   startRecoveries,
   submit,
@@ -331,11 +330,7 @@ export const handleTimeout = (server: Server, now: number): void => {
   startRecoveries(server, server.recovering.size + server.options.recoveriesAtOnce);
   expireLeases(server);
   giveUpMissing(server);
-  for (const transaction of [...server.running.values()]) {
-    if (transaction.awaited.length > 0 && now >= transaction.sentAtMs + RESEND_MS) {
-      resend(server, transaction);
-    }
-  }
+  resendDue(server);
   if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
   scrub(server);
   afterEvent(server);

@@ -43,7 +43,7 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
   cached.chances = 0;
   cached.dirtySinceMs ??= cacher.now;
   const extent = { offset, length: bytes.length };
-  const times = { sentAtMs: cacher.now, acknowledged: false };
+  const times = { sentAtMs: cacher.now, silentSinceMs: cacher.now, acknowledged: false };
   cached.write = { operation, version, base, ...extent, ...times };
   sendWrite(cacher, cached);
 };
@@ -52,7 +52,7 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
 export const startSync = (cacher: Cacher, cached: CachedFile): void => {
   const { version } = cached;
   const none = { operation: undefined, offset: 0, length: 0 };
-  const times = { sentAtMs: cacher.now, acknowledged: false };
+  const times = { sentAtMs: cacher.now, silentSinceMs: cacher.now, acknowledged: false };
   cached.write = { ...none, version, base: version, ...times };
   sendWrite(cacher, cached);
 };
@@ -122,6 +122,7 @@ export const backupRefused = (
     cached.backupVersion = undefined;
     sendWrite(cacher, cached);
   }
+  cached.write.silentSinceMs = cacher.now;
   // The timer repeats it with its next tick.
   if (message.reason === 'not-yet') cached.write.sentAtMs = cacher.now - BACKUP_RESEND_MS;
   // After "stale" the server's orders say what became of the file.

@@ -52,6 +52,8 @@ export interface PendingWrite {
   readonly offset: number;
   readonly length: number;
   sentAtMs: number;
+  /** Since when the backup has been silent. */
+  silentSinceMs: number;
   /** A backup that the disk does not name yet has it: that counts with the grant. */
   acknowledged: boolean;
 }

@@ -70,6 +70,7 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
     startSync(cacher, cached);
   } else {
     cached.write.acknowledged = false;
+    cached.write.silentSinceMs = cacher.now;
     sendWrite(cacher, cached);
   }
 };

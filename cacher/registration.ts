@@ -1,7 +1,7 @@
 /** A cacher's place in the cluster: registering, heartbeats, repeating what a broken link lost. */
 
 import type { Holding, HoldingKind } from '../protocol/fields.ts';
-import type { FileNumber } from '../protocol/ids.ts';
+import type { FileNumber, NodeId } from '../protocol/ids.ts';
 import { CANDIDATES_LIMIT, HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
 import { BACKUP_RESEND_MS, sendWrite } from './backup_writes.ts';
 import { isIdle, move, type CachedFile } from './cached_file.ts';
@@ -170,6 +170,7 @@ export const tick = (cacher: Cacher): void => {
   cacher.nextTickMs = cacher.now + (cacher.registration?.heartbeatMs ?? DEFAULT_TICK_MS);
   heartbeat(cacher);
   if (cacher.serverUp && !cacher.admitted && !cacher.refused) sendRegister(cacher);
+  const silent = new Set<NodeId | undefined>();
   for (const cached of cacher.files.values()) {
     timeOut(cacher, cached);
     const { want, write } = cached;
@@ -180,15 +181,36 @@ export const tick = (cacher: Cacher): void => {
     if (write?.acknowledged === false && cacher.now >= write.sentAtMs + BACKUP_RESEND_MS) {
       sendWrite(cacher, cached);
     }
+    if (isSilent(cacher, cached)) silent.add(cached.backup);
     if (isDue(cacher, cached)) {
       ask(cacher, cached, { type: 'writeBack', request: newRequest(cacher), file: cached.file });
     }
   }
+  reportSilent(cacher, silent);
   timeOutRelayed(cacher);
   for (const relayed of cacher.relayed.values()) {
     if (!cacher.admitted || cacher.now < relayed.sentAtMs + RETRY_MS) continue;
     relayed.sentAtMs = cacher.now;
     sendToServer(cacher, relayed.message);
+  }
+};
+
+/** How long a backup may be silent: a lease is at least four round trips of the slowest link. */
+const silenceLimitMs = (cacher: Cacher): number =>
+  Math.max(2 * BACKUP_RESEND_MS, 2 * (cacher.registration?.leaseMs ?? 0));
+
+/** The backup does not answer. If it is lost the server notices; else this node alone does not reach it. */
+const isSilent = (cacher: Cacher, { copy, write }: CachedFile): boolean =>
+  write?.acknowledged === false &&
+  copy !== 'frozen' &&
+  copy !== 'standby' &&
+  cacher.now >= write.silentSinceMs + silenceLimitMs(cacher);
+
+/** Has the server find others in their place (rule 15). A report that is lost is made again. */
+const reportSilent = (cacher: Cacher, silent: ReadonlySet<NodeId | undefined>): void => {
+  if (!cacher.admitted) return;
+  for (const node of silent) {
+    if (node !== undefined) sendToServer(cacher, { type: 'unreachable', node });
   }
 };
 

@@ -1,19 +1,22 @@
 /** Which node keeps the second copy of a file that is about to be written. */
 
 import type { NodeId } from '../protocol/ids.ts';
+import { areApart } from './apart.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import type { MemberRecord, Server } from './server_state.ts';
 
 /**
  * A sharer first, since it holds the contents and the pages already; else the member that said it
- * has most free pages. Undefined if every other member is excluded, leaving or out of reach, or came
- * after the transaction had begun: orders from before a registration are void (rule 7).
+ * has most free pages. Undefined if every other member is excluded, leaving or out of reach, of the server
+ * or of the owner, or came after the transaction had begun: orders from before a registration are void
+ * (rule 7).
  */
 export const chooseBackup = (
   server: Server,
   entry: DirectoryEntry,
   sequence: number,
-  excluded: readonly NodeId[],
+  owner: NodeId,
+  refused: readonly NodeId[],
 ): NodeId | undefined => {
   let best: MemberRecord | undefined;
   const better = (a: MemberRecord, b: MemberRecord): boolean => {
@@ -23,8 +26,8 @@ export const chooseBackup = (
   };
   for (const member of server.members.values()) {
     const { leaving, fenced, linkUp, firstSequence, node } = member;
-    if (leaving || fenced || !linkUp || firstSequence > sequence || excluded.includes(node))
-      continue;
+    if (leaving || fenced || !linkUp || firstSequence > sequence) continue;
+    if (node === owner || refused.includes(node) || areApart(server, node, owner)) continue;
     if (best === undefined || better(member, best)) best = member;
   }
   if (best !== undefined && !entry.sharers.has(best.node)) {

@@ -8,7 +8,7 @@ import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
 import { mayRenew, renewed } from './leases.ts';
 import { resendTo, submit } from './scheduler.ts';
 import { fileExists, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
-import { isWriting, newTransaction, type Transaction } from './transaction.ts';
+import { isWriting, newWriteBack, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
 /** The member list as every cacher gets it. */
@@ -65,8 +65,7 @@ const writeBackFor = (server: Server, entry: DirectoryEntry, node: NodeId): void
 
 /** Writes a file back on the server's own account. */
 export const submitWriteBack = (server: Server, file: FileNumber): void => {
-  const base = newTransaction(file, { kind: 'server' }, 0);
-  submit(server, { ...base, kind: 'writeBack', phase: 'collect' });
+  submit(server, newWriteBack(file, { kind: 'server' }, 0));
 };
 
 /** The transaction asks, has asked or will ask something of `node`. */

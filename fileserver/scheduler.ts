@@ -7,6 +7,7 @@ import { assert } from '../protocol/assert.ts';
 import { FsError } from '../protocol/errors.ts';
 import { compareOrders, fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
+import { needsDiskFirst } from './apart.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
 import { noteClean } from './flushes.ts';
 import { impossibleAnswer } from './impossible_reports.ts';
@@ -25,6 +26,7 @@ import {
   isWriting,
   newRecover,
   newVerify,
+  newWriteBack,
   restarted,
   sameRequester,
   type Awaited,
@@ -70,7 +72,12 @@ const mayAlwaysWait = ({ kind, requester }: Transaction): boolean =>
 export const runQueue = (server: Server, entry: DirectoryEntry): void => {
   while (entry.writer === undefined) {
     const head = entry.queue[0];
-    if (head === undefined || !mayStart(server, entry, head)) break;
+    if (head === undefined) break;
+    if (!entry.unavailable && needsDiskFirst(server, entry, head)) {
+      entry.queue.unshift(newWriteBack(entry.file, { kind: 'server' }, 0));
+      continue;
+    }
+    if (!mayStart(server, entry, head)) break;
     entry.queue.shift();
     start(server, entry, head);
   }
@@ -186,6 +193,7 @@ const start = (server: Server, entry: DirectoryEntry, transaction: Transaction):
   if (isWriting(transaction)) entry.writer = transaction.sequence;
   else entry.readers.add(transaction.sequence);
   server.running.set(transaction.sequence, transaction);
+  transaction.begunAtMs = server.now;
   transaction.sentAtMs = server.now;
   if (transaction.kind === 'recover') takeTurn(server, entry, transaction);
   begin(server, entry, transaction);

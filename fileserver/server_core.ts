@@ -4,9 +4,8 @@
  */
 
 import { FsError } from '../protocol/errors.ts';
-import { fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import type { FileNumber, NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
-import { clip } from '../protocol/open_files.ts';
 import { filesInWords, STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import {
   clientFlush,
@@ -15,7 +14,6 @@ import {
   closeWriter,
   hello,
   openWriter,
-  submitWriteThrough,
 } from './clients.ts';
 import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
@@ -23,6 +21,7 @@ import { flush } from './flushes.ts';
 import { afterPause, lostAtMs, marginMs } from './leases.ts';
 import { expireLeases } from './losses.ts';
 import { forget, giveUpMissing } from './lost_files.ts';
+import { memberRequest } from './member_requests.ts';
 import { heartbeat, leave, release, submitWriteBack } from './membership.ts';
 import { register, tryRecovery } from './registration.ts';
 import { OpenWriters } from './open_writers.ts';
@@ -33,7 +32,6 @@ import {
   resendDue,
   runQueue,
   startRecoveries,
-  submit,
 } from './scheduler.ts';
 import {
   fileExists,
@@ -49,9 +47,9 @@ import {
 import { scrub } from './scrub.ts';
 import { statusOf, whereIs } from './status.ts';
 import { firstTermFloor } from './terms.ts';
-import { isWriting, newTransaction, type Requester } from './transaction.ts';
-import { newGetModified } from './transactions/get_modified.ts';
+import { isWriting } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
+import { rerouteStuck, unreachable } from './unreachable.ts';
 
 export const newServer = (
   options: ServerOptions,
@@ -79,6 +77,7 @@ export const newServer = (
   recoveryDue: undefined,
   losses: new Map(),
   unavailableSince: new Map(),
+  apart: new Map(),
   degraded: true,
   flushes: [],
   members: new Map(),
@@ -202,6 +201,9 @@ const fromMember = (server: Server, member: MemberRecord, message: Message): voi
     case 'evicted':
       evicted(server, node, message.file);
       break;
+    case 'unreachable':
+      unreachable(server, node, message);
+      break;
     default:
       answer(server, member, message);
   }
@@ -217,55 +219,6 @@ const answer = (server: Server, member: MemberRecord, message: Message): void =>
     if (!(error instanceof FsError)) throw error;
     log(server, 'warn', `${error.message}: ${node} is not listened to until its lease is over`);
     member.fenced = true;
-  }
-};
-
-type MemberRequest = Message<
-  'getShared' | 'getModified' | 'writeBack' | 'recirculate' | 'readThrough' | 'writeThrough'
->;
-
-const memberRequest = (server: Server, node: NodeId, message: MemberRequest): void => {
-  const { file, request } = message;
-  const requester: Requester = { kind: 'member', node };
-  if (server.stopping && message.type !== 'writeBack' && message.type !== 'recirculate') {
-    const text = 'the file server is stopping';
-    sendTo(server, node, { type: 'failed', request, code: 'ESHUTDOWN', message: text });
-    return;
-  }
-  const base = newTransaction(file, requester, request);
-  switch (message.type) {
-    case 'getShared':
-      submit(server, { ...base, kind: 'getShared', phase: 'fetch' });
-      break;
-    case 'getModified':
-      submit(server, { ...base, ...newGetModified, claimsToHold: message.holds, refused: [] });
-      break;
-    case 'writeBack':
-      submit(server, { ...base, kind: 'writeBack', phase: 'collect' });
-      break;
-    case 'recirculate':
-      submit(server, {
-        ...base,
-        kind: 'recirculate',
-        phase: 'offer',
-        chances: message.chances,
-        target: undefined,
-      });
-      break;
-    case 'readThrough': {
-      const { offset, length } = message;
-      submit(server, { ...base, kind: 'readThrough', offset, length });
-      break;
-    }
-    case 'writeThrough': {
-      const size = fileSizeBytes(server.options.geometry);
-      const count = clip(size, message.offset, message.bytes.length);
-      const bytes = message.bytes.slice(0, count);
-      submitWriteThrough(server, requester, { ...message, bytes });
-      break;
-    }
-    default:
-      message satisfies never;
   }
 };
 
@@ -330,6 +283,7 @@ export const handleTimeout = (server: Server, now: number): void => {
   startRecoveries(server, server.recovering.size + server.options.recoveriesAtOnce);
   expireLeases(server);
   giveUpMissing(server);
+  rerouteStuck(server);
   resendDue(server);
   if (server.quietUntilMs > 0 && now >= server.quietUntilMs) endQuiet(server);
   scrub(server);

@@ -157,6 +157,8 @@ export interface Server {
   losses: Map<FileNumber, { readonly times: number; readonly term: number | undefined }>;
   /** Files none of whose holders is here, and since when. */
   unavailableSince: Map<FileNumber, number>;
+  /** Pairs of members that do not reach each other, and until when they are left alone (apart.ts). */
+  apart: Map<string, number>;
   /** There is no second memory; so it begins. */
   degraded: boolean;
   flushes: Flush[];

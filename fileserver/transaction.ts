@@ -50,6 +50,8 @@ interface Common {
   retried: boolean;
   /** Its requester is lost while the disk is at work for it: it ends when that has answered. */
   vain: boolean;
+  /** When it started. */
+  begunAtMs: number;
   /** When its orders were last sent, for the resend timer. */
   sentAtMs: number;
 }
@@ -177,6 +179,7 @@ export const newTransaction = (
   failure: undefined,
   retried: false,
   vain: false,
+  begunAtMs: 0,
   sentAtMs: 0,
 });
 
@@ -203,6 +206,16 @@ export const restarted = (transaction: Transaction): Transaction => {
       return newRecover(file, transaction.asked);
   }
 };
+
+export const newWriteBack = (
+  file: FileNumber,
+  requester: Requester,
+  request: number,
+): WriteBack => ({
+  ...newTransaction(file, requester, request),
+  kind: 'writeBack',
+  phase: 'collect',
+});
 
 export const newVerify = (file: FileNumber): Verify => ({
   ...newTransaction(file, { kind: 'server' }, 0),

@@ -123,6 +123,7 @@ export const MESSAGES = {
   writerOpened: { request },
   closeWriter: { file, client: is.client },
   evicted: { file },
+  unreachable: { node: is.node },
   alreadyHeld: { request, file },
 
   forward: { order, file, to: is.node, request },

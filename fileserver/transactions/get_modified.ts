@@ -9,6 +9,7 @@
 import { assert } from '../../protocol/assert.ts';
 import { FIRST_VERSION, type NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
+import { areApart } from '../apart.ts';
 import { chooseBackup } from '../backup_choice.ts';
 import { refusalOf } from '../degraded.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
@@ -73,7 +74,7 @@ const nextBackup = (
   entry: DirectoryEntry,
   transaction: GetModified,
 ): NodeId | undefined =>
-  chooseBackup(server, entry, transaction.sequence, [asker(transaction), ...transaction.refused]);
+  chooseBackup(server, entry, transaction.sequence, asker(transaction), transaction.refused);
 
 /**
  * A sharer that asks keeps what it held when it asked, unless it is ordered otherwise, and then the
@@ -91,7 +92,8 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
   transaction.requesterHolds = holdsStill(entry, transaction);
   transaction.backup = nextBackup(server, entry, transaction);
   const others = [...entry.sharers].filter((node) => node !== writer);
-  const supplier = others.find((node) => node === transaction.backup) ?? others[0];
+  const suppliers = others.filter((node) => !areApart(server, node, writer));
+  const supplier = suppliers.find((node) => node === transaction.backup) ?? suppliers[0];
   if (!transaction.requesterHolds && supplier === undefined) load(server, transaction);
   if (!transaction.requesterHolds && supplier !== undefined) {
     const message = {

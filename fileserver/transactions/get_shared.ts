@@ -3,6 +3,7 @@
 import { assert } from '../../protocol/assert.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
+import { areApart } from '../apart.ts';
 import { copiesOf, transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   failRequest,
@@ -22,9 +23,14 @@ const asker = (transaction: GetShared): NodeId => {
 };
 
 /** Which sharer supplies: the one that comes after the asker's number in turn, to spread the load. */
-const pickSharer = (entry: DirectoryEntry, sequence: number): NodeId | undefined => {
-  const sharers = [...entry.sharers];
-  return sharers[sequence % sharers.length];
+const pickSharer = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetShared,
+): NodeId | undefined => {
+  const to = asker(transaction);
+  const sharers = [...entry.sharers].filter((node) => !areApart(server, node, to));
+  return sharers[transaction.sequence % sharers.length];
 };
 
 const forward = (server: Server, transaction: GetShared, holder: NodeId): void => {
@@ -42,7 +48,7 @@ const forward = (server: Server, transaction: GetShared, holder: NodeId): void =
 };
 
 const supply = (server: Server, entry: DirectoryEntry, transaction: GetShared): void => {
-  const holder = entry.owner ?? pickSharer(entry, transaction.sequence);
+  const holder = entry.owner ?? pickSharer(server, entry, transaction);
   if (holder === undefined) load(server, transaction);
   else forward(server, transaction, holder);
 };

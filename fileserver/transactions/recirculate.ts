@@ -7,6 +7,7 @@
 import { assert } from '../../protocol/assert.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
+import { areApart } from '../apart.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   order,
@@ -29,6 +30,7 @@ const chooseTarget = (server: Server, from: NodeId): MemberRecord | undefined =>
   let best: MemberRecord | undefined;
   for (const member of server.members.values()) {
     if (member.leaving || !member.linkUp || member.node === from) continue;
+    if (areApart(server, member.node, from)) continue;
     if (best === undefined) best = member;
     else if (member.freePages >= wanted && best.freePages < wanted) best = member;
     else if (member.freePages >= wanted === best.freePages >= wanted) {

@@ -7,6 +7,7 @@
 import { assert } from '../../protocol/assert.ts';
 import { compareVersions, formatVersion, type NodeId, type Version } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
+import { areApart } from '../apart.ts';
 import { chooseBackup } from '../backup_choice.ts';
 import type { DirtyMark } from '../disk/disk_events.ts';
 import {
@@ -74,12 +75,16 @@ const floorOf = (transaction: Recover, mark: DirtyMark): number => {
   return mark.term;
 };
 
-/** The newest contents that anybody reported of a term that counts; none if the disk's do. */
-const newest = (transaction: Recover, floor: number): Report | undefined => {
+/**
+ * The newest contents that anybody reported of a term that counts, the owner's rather than its backup's: it
+ * may have an application waiting for them. None if the disk's do.
+ */
+const newest = (transaction: Recover, floor: number, owner: NodeId): Report | undefined => {
   let best: Report | undefined;
   for (const report of transaction.reports) {
     if (report.kind !== 'dirty' || report.term < floor) continue;
-    if (best === undefined || compareVersions(report.version, best.version) > 0) best = report;
+    const newer = best === undefined ? 1 : compareVersions(report.version, best.version);
+    if (newer > 0 || (newer === 0 && report.node === owner)) best = report;
   }
   return best;
 };
@@ -94,7 +99,7 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     return false;
   }
   const floor = floorOf(transaction, mark);
-  const best = floor === 0 ? undefined : newest(transaction, floor);
+  const best = floor === 0 ? undefined : newest(transaction, floor, mark.owner);
   if (best !== undefined) {
     transaction.source = best.node;
     transaction.version = best.version;
@@ -147,10 +152,10 @@ const prepareBackup = (server: Server, entry: DirectoryEntry, transaction: Recov
       each.node !== source &&
       !refused.includes(each.node) &&
       isAvailable(server, each.node) &&
+      !areApart(server, each.node, source) &&
       compareVersions(each.version, version) === 0,
   );
-  const backup =
-    holder?.node ?? chooseBackup(server, entry, transaction.sequence, [source, ...refused]);
+  const backup = holder?.node ?? chooseBackup(server, entry, transaction.sequence, source, refused);
   transaction.backup = backup;
   if (backup === undefined) return;
   // It may have come back with nothing, and is about to get what the file is.

@@ -15,7 +15,7 @@ import {
   readFromDisk,
   type Server,
 } from '../server_state.ts';
-import { newTransaction, type Verify } from '../transaction.ts';
+import { newWriteBack, type Verify } from '../transaction.ts';
 
 export const startVerify = (server: Server, _entry: DirectoryEntry, transaction: Verify): void => {
   server.counters.filesVerified++;
@@ -52,8 +52,7 @@ const repair = (server: Server, entry: DirectoryEntry, transaction: Verify): boo
   const { file, failure } = transaction;
   if (entry.state === 'dirty') {
     log(server, 'warn', `${failure ?? ''}; it is newer in memories, and is written back now`);
-    const base = newTransaction(file, { kind: 'server' }, 0);
-    entry.queue.push({ ...base, kind: 'writeBack', phase: 'collect' });
+    entry.queue.push(newWriteBack(file, { kind: 'server' }, 0));
     return true;
   }
   const own = server.memory.get(file);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { APART_MS, noteApart } from '../../fileserver/apart.ts';
 import { chooseBackup } from '../../fileserver/backup_choice.ts';
 import { handleLinkDown } from '../../fileserver/server_core.ts';
 import { entryOf, type MemberRecord } from '../../fileserver/server_state.ts';
@@ -19,11 +20,10 @@ describe('the choice of a backup', () => {
     run.register('n1', 'n2', 'n3');
     return run;
   };
-  const choose = (run: ServerRun, ...excluded: string[]): string | undefined =>
-    chooseBackup(run.server, entryOf(run.server, FILE), run.server.nextSequence, [
-      N1,
-      ...(excluded as NodeId[]),
-    ]);
+  const choose = (run: ServerRun, ...refused: string[]): string | undefined => {
+    const { server } = run;
+    return chooseBackup(server, entryOf(server, FILE), server.nextSequence, N1, refused as NodeId[]);
+  };
 
   it('takes who has most free pages', () => {
     const run = start();
@@ -55,6 +55,15 @@ describe('the choice of a backup', () => {
     expect(choose(run)).to.equal(undefined);
   });
 
+  it('asks nobody whom the owner does not reach, until that is to be tried again', () => {
+    const run = start();
+    noteApart(run.server, 'n3' as NodeId, N1);
+    noteApart(run.server, 'n2' as NodeId, 'n3' as NodeId);
+    expect([choose(run), choose(run), choose(run)]).to.deep.equal(['n2', 'n2', 'n2']);
+    run.server.now += APART_MS;
+    expect(choose(run)).to.equal('n3');
+  });
+
   it('asks nobody who came after the transaction had begun', () => {
     const run = new ServerRun();
     run.register('n1');
@@ -62,7 +71,7 @@ describe('the choice of a backup', () => {
     const begun = run.server.nextSequence - 1;
     run.register('n2');
     const entry = entryOf(run.server, FILE);
-    expect(chooseBackup(run.server, entry, begun, [N1])).to.equal(undefined);
-    expect(chooseBackup(run.server, entry, begun + 1, [N1])).to.equal('n2');
+    expect(chooseBackup(run.server, entry, begun, N1, [])).to.equal(undefined);
+    expect(chooseBackup(run.server, entry, begun + 1, N1, [])).to.equal('n2');
   });
 });

@@ -41,6 +41,7 @@ interface Flags {
   readonly corrupt?: number;
   readonly breaks?: number;
   readonly faults?: number;
+  readonly apart?: true;
   readonly jobs: number;
 }
 
@@ -62,6 +63,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
   faults: flags.faults ?? (seed % 4) * 3,
   losses: seed % 5 === 2,
+  apart: flags.apart ?? seed % 13 === 6,
   serverWaitMs: seed % 3 === 1 ? 1500 : 20_000,
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
   openPolicy: seed % 11 === 5 ? 'fail' : 'share',
@@ -105,7 +107,7 @@ const runOne = (seed: number, flags: Flags): boolean => {
 /** Everything that goes wrong, by the names of its counters. */
 const FAULTS = [
   ...FAULT_KINDS,
-  ...['declaredLosses', 'restarts', 'serverRestarts', 'driftingClocks', 'linksBroken'],
+  ...['declaredLosses', 'restarts', 'serverRestarts', 'driftingClocks', 'linksBroken', 'apart'],
   ...['lost', 'duplicated', 'reordered', 'corrupted'],
 ] as const;
 /** With so many seeds, every kind of fault has to happen. */
@@ -169,6 +171,7 @@ const command = new Command('sim')
   .option('--corrupt <p>', 'datagrams damaged', probability)
   .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
   .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', integer(0, 1000))
+  .option('--apart', 'n1 and n2 never reach each other; else one seed in thirteen')
   .option('--jobs <n>', 'processes side by side', integer(1, 256), availableParallelism())
   .parse();
 

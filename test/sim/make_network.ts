@@ -29,11 +29,13 @@ export const makeNetwork = (
   if (options.profile !== undefined) {
     return new RudpNetwork(queue, random, { profile: profileNamed(options.profile) }, encrypted);
   }
+  const apart = options.apart ? ['n1', 'n2'] : [];
   const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
   return new RudpNetwork(
     queue,
     random,
     { ...delays, loss, duplicate, reorder, corrupt },
     encrypted,
+    apart,
   );
 };

@@ -126,14 +126,23 @@ export class RudpNetwork {
   readonly random: Prng;
   readonly #network: SimulatedNetwork;
   readonly #nodes = new Map<string, SimulatedLinks>();
+  readonly #apart: readonly string[];
   broken = 0;
 
   readonly #encrypted: boolean;
 
-  constructor(queue: EventQueue, random: Prng, profile: Partial<LinkProfile>, encrypted: boolean) {
+  /** Between nodes of `apart` nothing gets through, for the whole run. */
+  constructor(
+    queue: EventQueue,
+    random: Prng,
+    profile: Partial<LinkProfile>,
+    encrypted: boolean,
+    apart: readonly string[] = [],
+  ) {
     this.queue = queue;
     this.random = random;
     this.#encrypted = encrypted;
+    this.#apart = apart;
     this.#network = new SimulatedNetwork(random.fork(), profile);
   }
 
@@ -155,6 +164,7 @@ export class RudpNetwork {
   };
 
   transmit(from: string, to: string, bytes: Uint8Array): void {
+    if (this.#apart.includes(from) && this.#apart.includes(to)) return;
     const before = this.#network.inFlight;
     this.#network.send(from, to, bytes, this.queue.now);
     const added = this.#network.inFlight - before;

@@ -14,6 +14,7 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   operations: 30,
   breaks: 0,
   faults: 0,
+  apart: false,
   losses: false,
   serverWaitMs: 20_000,
   clockDrift: 0,

@@ -360,6 +360,7 @@ class Simulation {
     sum['declaredLosses'] = this.#losses.count;
     sum['restarts'] = this.restarts;
     sum['serverRestarts'] = this.serverRestarts;
+    sum['apart'] = this.#options.apart && this.#options.cachers > 1 ? 1 : 0;
     sum['driftingClocks'] = this.#options.clockDrift > 0 ? this.#options.cachers : 0;
     const add = (from: object): void => {
       for (const [name, value] of Object.entries(from))

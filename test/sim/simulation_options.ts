@@ -22,6 +22,8 @@ export interface SimulationOptions {
   readonly faults: number;
   /** Some faults destroy two memories together. */
   readonly losses: boolean;
+  /** The first two cachers never reach each other; over rudp without a profile. */
+  readonly apart: boolean;
   /** How long an operation may wait for the cluster. */
   readonly serverWaitMs: number;
   /** How much faster or slower a node's clock may go, 0.1 for 10 %. */

@@ -7,27 +7,20 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { formatImage } from '../../fileserver/disk/image_file.ts';
 import { liveThrough, type LifeResult, type Template } from './server_life.ts';
 import { NO_FAULT, type Fault } from './faulty_server.ts';
+import { wholeNumber } from '../whole_number.ts';
 
 const KINDS = ['kill-write', 'kill-sync', 'fail-sync', 'fail-write'] as const;
 /** Bytes that a write takes at most when all of them are short. */
 const SHORT_BYTES = 700;
 
-const integer = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1000) {
-    throw new InvalidArgumentError('must be a whole number of 1 to 1000.');
-  }
-  return value;
-};
-
 const flags = new Command('crash:server')
   .description('kills a file server at every write and sync of its image, and fails each once')
-  .option('--every <n>', 'only every n-th write and sync', integer, 1)
-  .option('--jobs <n>', 'how many at a time', integer, 2)
+  .option('--every <n>', 'only every n-th write and sync', wholeNumber(1, 1000), 1)
+  .option('--jobs <n>', 'how many at a time', wholeNumber(1, 1000), 2)
   .parse()
   .opts<{ readonly every: number; readonly jobs: number }>();
 

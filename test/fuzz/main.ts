@@ -8,6 +8,7 @@ import { endpointTargets } from './endpoint_targets.ts';
 import { fuzz, replay, type FuzzResult } from './fuzzing.ts';
 import { rudpTargets } from './rudp_targets.ts';
 import type { FuzzTarget } from './target.ts';
+import { wholeNumber } from '../whole_number.ts';
 
 interface Flags {
   readonly executions: number;
@@ -17,14 +18,6 @@ interface Flags {
 }
 
 const STACK_LINES = 30;
-
-const wholeNumber = (text: string): number => {
-  const value = Number(text);
-  if (!/^\d{1,12}$/.test(text) || value < 1) {
-    throw new InvalidArgumentError('must be a whole number of 1 to 999999999999.');
-  }
-  return value;
-};
 
 const hex = (text: string): Uint8Array => {
   if (!/^([0-9a-f]{2})*$/i.test(text))
@@ -93,8 +86,18 @@ const runOnce = (target: FuzzTarget, input: Uint8Array): boolean => {
 
 const program = new Command('fuzz')
   .description('feeds mutated inputs to every decoder of rudp and coopfs, and to live endpoints')
-  .option('--executions <n>', 'how many inputs, for all targets together', wholeNumber, 100_000)
-  .option('--seed <n>', 'of the mutations; the same seed makes the same inputs', wholeNumber, 1)
+  .option(
+    '--executions <n>',
+    'how many inputs, for all targets together',
+    wholeNumber(1, 999_999_999_999),
+    100_000,
+  )
+  .option(
+    '--seed <n>',
+    'of the mutations; the same seed makes the same inputs',
+    wholeNumber(1, 999_999_999_999),
+    1,
+  )
   .option('--target <name>', 'this one alone')
   .option('--replay <hex>', 'one input of --target, once', hex);
 program.parse();

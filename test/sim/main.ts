@@ -3,19 +3,10 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { FAULT_KINDS } from './faults.ts';
+import { wholeNumber } from '../whole_number.ts';
 import { inWorkers, isWorker, serveSeeds } from './seed_workers.ts';
 import { simulate } from './simulation.ts';
 import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
-
-const integer =
-  (least: number, greatest: number) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least || value > greatest) {
-      throw new InvalidArgumentError(`must be a whole number of ${least} to ${greatest}.`);
-    }
-    return value;
-  };
 
 const probability = (text: string): number => {
   const value = Number(text);
@@ -156,12 +147,12 @@ const runMany = async (flags: Flags): Promise<boolean> => {
 
 const command = new Command('sim')
   .description('runs the whole cluster in virtual time, once for every seed')
-  .option('--seeds <n>', 'how many seeds', integer(1, 10_000_000), 200)
-  .option('--first <n>', 'the first seed', integer(0, 2 ** 40), 1)
-  .option('--seed <n>', 'this seed alone', integer(0, 2 ** 40))
+  .option('--seeds <n>', 'how many seeds', wholeNumber(1, 10_000_000), 200)
+  .option('--first <n>', 'the first seed', wholeNumber(0, 2 ** 40), 1)
+  .option('--seed <n>', 'this seed alone', wholeNumber(0, 2 ** 40))
   .option('--trace', 'with --seed: print every message')
-  .option('--cachers <n>', 'how many cachers; else 1 to 5 by seed', integer(1, 16))
-  .option('--operations <n>', 'operations of each application', integer(1, 100_000), 40)
+  .option('--cachers <n>', 'how many cachers; else 1 to 5 by seed', wholeNumber(1, 16))
+  .option('--operations <n>', 'operations of each application', wholeNumber(1, 100_000), 40)
   .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
   .option('--encrypted', 'real encryption; else one seed in twenty, and checksums')
   .option('--profile <name>', 'a profile of netem/profiles.yaml on every link')
@@ -169,10 +160,10 @@ const command = new Command('sim')
   .option('--duplicate <p>', 'datagrams doubled', probability)
   .option('--reorder <p>', 'datagrams held back', probability)
   .option('--corrupt <p>', 'datagrams damaged', probability)
-  .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', integer(0, 1000))
-  .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', integer(0, 1000))
+  .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', wholeNumber(0, 1000))
+  .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', wholeNumber(0, 1000))
   .option('--apart', 'n1 and n2 never reach each other; else one seed in thirteen')
-  .option('--jobs <n>', 'processes side by side', integer(1, 256), availableParallelism())
+  .option('--jobs <n>', 'processes side by side', wholeNumber(1, 256), availableParallelism())
   .parse();
 
 const flags = command.opts<Flags>();

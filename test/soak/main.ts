@@ -8,8 +8,9 @@ import { fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { RudpEndpoint, type RudpConnection } from '../../rudp/index.ts';
+import { wholeNumber } from '../whole_number.ts';
 import { MAX_RISE_BYTES, riseOf } from './flatness.ts';
 import { CHANNELS, messageOf } from './load.ts';
 import { memoryNow, type Memory, type ReceiverReport } from './memory.ts';
@@ -30,11 +31,6 @@ interface Sent {
   /** What --leak keeps. */
   readonly leaked: object[];
 }
-
-const wholeNumber = (text: string): number => {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('must be a whole number.');
-  return Number(text);
-};
 
 /** Sends on all channels in turn until `endsAt`; every send waits while the buffer is full. */
 const sendUntil = async (
@@ -127,11 +123,11 @@ const program = new Command('soak:rudp')
   .description(
     'rudp at full speed between two processes; fails if a message or the memory is wrong',
   )
-  .option('--seconds <n>', 'how long', wholeNumber, 600)
+  .option('--seconds <n>', 'how long', wholeNumber(0, 999_999), 600)
   .option(
     '--leak <bytes>',
     'keep so much for every message: shows that it can fail',
-    wholeNumber,
+    wholeNumber(0, 999_999),
     0,
   );
 program.parse();

@@ -4,16 +4,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
+import { wholeNumber } from '../../whole_number.ts';
 import { crashImages, type Tally } from './crash_images.ts';
-
-const integer = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 1e9) {
-    throw new InvalidArgumentError('must be a whole number of 1 to 1000000000.');
-  }
-  return value;
-};
 
 interface Flags {
   readonly images: number;
@@ -58,9 +51,9 @@ const report = (tallies: readonly Tally[], seconds: number): number => {
 
 const command = new Command('crash-images')
   .description('crashes the disk after every command, recovers it, and checks all of it')
-  .option('--images <n>', 'how many crash images', integer, 100_000)
-  .option('--first <n>', 'the first seed', integer, 1)
-  .option('--jobs <n>', 'how many processes', integer, availableParallelism())
+  .option('--images <n>', 'how many crash images', wholeNumber(1, 1e9), 100_000)
+  .option('--first <n>', 'the first seed', wholeNumber(1, 1e9), 1)
+  .option('--jobs <n>', 'how many processes', wholeNumber(1, 1e9), availableParallelism())
   .option('--child', 'one of the processes')
   .parse();
 const flags = command.opts<Flags>();

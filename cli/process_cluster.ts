@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { connect, type CoopFs } from '../applib/index.ts';
+import { connect, type CoopFs, type FileLocation } from '../applib/index.ts';
 import { clusterPaths, requireClusterConfig, type ClusterPaths } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
 import { startDaemon } from './daemon_process.ts';
@@ -25,6 +25,14 @@ const POLL_MS = 5;
 /** A server that was killed does not answer: it is asked again over a new link then. */
 const ANSWER_LIMIT_MS = 1000;
 
+/** A file that has lost writes, how often; the term that went with the last, and who held it. */
+export interface LostFile {
+  readonly file: number;
+  readonly times: number;
+  readonly term?: number;
+  readonly holders: readonly string[];
+}
+
 /** What of the server's account of itself these programs look at. */
 export interface ServerStatus {
   readonly dirtyFiles: number;
@@ -32,7 +40,7 @@ export interface ServerStatus {
   readonly unavailableFiles: number;
   readonly lastReprotectionMs?: number;
   readonly degraded: boolean;
-  readonly lostFiles: readonly { readonly file: number; readonly times: number }[];
+  readonly lostFiles: readonly LostFile[];
   readonly members: readonly { readonly node: string; readonly linkUp: boolean }[];
   readonly counters: { readonly membersLost: number };
 }
@@ -134,10 +142,19 @@ export class ProcessCluster {
 
   /** What the server says of itself; waits for a server that is just being started. */
   async status(): Promise<ServerStatus> {
+    return this.#askServer(async (fs) => (await fs.status()) as ServerStatus);
+  }
+
+  /** Who holds each of the files, as the server knows. */
+  async where(files: Iterable<number>): Promise<FileLocation[]> {
+    return this.#askServer((fs) => Promise.all([...files].map((file) => fs.where(file))));
+  }
+
+  async #askServer<T>(question: (fs: CoopFs) => Promise<T>): Promise<T> {
     return this.until('the file server answers', async () => {
       try {
         this.#asking ??= await connect({ ...this.#target(SERVER), connectTimeoutMs: 1000 });
-        return (await inTime(this.#asking.status(), ANSWER_LIMIT_MS)) as ServerStatus;
+        return await inTime(question(this.#asking), ANSWER_LIMIT_MS);
       } catch {
         const gone = this.#asking;
         this.#asking = undefined;

@@ -104,7 +104,7 @@ export const recordLoss = (server: Server, entry: DirectoryEntry, mark: DirtyMar
   const { file, version } = entry;
   const { term, owner, backup } = mark;
   const times = server.meta(file).losses + 1;
-  server.losses.set(file, { times, term });
+  server.losses.set(file, { times, term, holders: [owner, backup] });
   entry.lossUntold = true;
   noteFlushLost(server, file);
   const since = formatVersion(version);
@@ -175,6 +175,6 @@ export const restoreMarks = (server: Server, files: readonly FileNumber[]): void
 /** Files that lost writes in an earlier life of the server: `status` and members know of them still. */
 export const restoreLosses = (server: Server, files: readonly FileNumber[]): void => {
   for (const file of files) {
-    server.losses.set(file, { times: server.meta(file).losses, term: undefined });
+    server.losses.set(file, { times: server.meta(file).losses, term: undefined, holders: [] });
   }
 };

@@ -127,6 +127,14 @@ export interface Newcomer {
   readonly sinceMs: number;
 }
 
+/** A file that has lost writes; of what was lost in an earlier life of the server, only that it was. */
+export interface Loss {
+  readonly times: number;
+  readonly term: number | undefined;
+  /** Owner and backup of the term. */
+  readonly holders: readonly NodeId[];
+}
+
 export interface Server {
   readonly options: ServerOptions;
   /** The disk's view of a file: version, mark, outcomes. */
@@ -153,8 +161,8 @@ export interface Server {
   recoveriesWaiting: Set<FileNumber>;
   /** The one that is being started, so that none is started within it. */
   recoveryDue: FileNumber | undefined;
-  /** Files that have lost writes, how often, and the term that went with the last in this life. */
-  losses: Map<FileNumber, { readonly times: number; readonly term: number | undefined }>;
+  /** Files that have lost writes, how often, and, of the last in this life, which term of which nodes. */
+  losses: Map<FileNumber, Loss>;
   /** Files none of whose holders is here, and since when. */
   unavailableSince: Map<FileNumber, number>;
   /** Pairs of members that do not reach each other, and until when they are left alone (apart.ts). */

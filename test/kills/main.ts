@@ -3,13 +3,15 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { recordAsJson } from '../../cli/command_record.ts';
 import { messageOf } from '../../protocol/errors.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import { Prng } from '../sim/prng.ts';
+import { wholeNumber } from '../whole_number.ts';
 import { asText, judgement } from './report.ts';
 import { Soak, type Round } from './soak.ts';
+import type { WindowVerdict } from './windows.ts';
 
 /** In one round of so many, a second daemon is killed before what the first held is on two nodes again. */
 const SECOND_KILL_EVERY = 8;
@@ -17,18 +19,15 @@ const SECOND_KILL_EVERY = 8;
 /** How much of what is wrong in a round is printed. */
 const SHOWN_LIMIT = 20;
 
-const integer = (text: string): number => {
-  const value = Number(text);
-  if (!/^\d{1,9}$/.test(text) || value < 1) {
-    throw new InvalidArgumentError('must be a whole number from 1.');
-  }
-  return value;
-};
-
 const flags = new Command('soak')
   .description('kills cachers and the file server of a cluster under load; nothing may be lost')
-  .option('--kills <n>', 'how many kills while every dirty file is on two nodes', integer, 200)
-  .option('--seed <n>', 'the order and the moments of the kills', integer, 1)
+  .option(
+    '--kills <n>',
+    'how many kills while every dirty file is on two nodes',
+    wholeNumber(1, 1e6),
+    200,
+  )
+  .option('--seed <n>', 'the order and the moments of the kills', wholeNumber(1, 1e9), 1)
   .parse()
   .opts<{ readonly kills: number; readonly seed: number }>();
 
@@ -51,6 +50,10 @@ const keep = (soak: Soak, number: number): void => {
   print(`logs, disk and last history of the cluster are in ${folder}`);
 };
 
+const printProblems = (title: string, { problems }: WindowVerdict): void => {
+  print([`${title}:`, ...problems.slice(0, SHOWN_LIMIT)].join('\n  '));
+};
+
 const run = async (soak: Soak, prng: Prng): Promise<Round[]> => {
   const names = [...soak.cluster.nodes, SERVER];
   const order = victims(names, prng);
@@ -62,9 +65,7 @@ const run = async (soak: Soak, prng: Prng): Promise<Round[]> => {
     const round = await soak.round(number, first, second);
     rounds.push(round);
     if (round.problems.length === 0) continue;
-    print(
-      [`round ${number}, ${asText(round)}:`, ...round.problems.slice(0, SHOWN_LIMIT)].join('\n  '),
-    );
+    printProblems(`round ${number}, ${asText(round)}`, round);
     keep(soak, number);
   }
   return rounds;
@@ -73,7 +74,13 @@ const run = async (soak: Soak, prng: Prng): Promise<Round[]> => {
 const prng = new Prng(flags.seed);
 const soak = await Soak.start(prng);
 try {
-  const { lines, failed } = judgement(await run(soak, prng));
+  const rounds = await run(soak, prng);
+  const end = await soak.end();
+  if (end.problems.length > 0) {
+    printProblems('in the end', end);
+    keep(soak, rounds.length + 1);
+  }
+  const { lines, failed } = judgement(rounds, end);
   print(`seed ${flags.seed}: ${lines.join('\n')}`);
   if (failed) process.exitCode = 1;
 } catch (error) {

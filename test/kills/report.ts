@@ -3,6 +3,7 @@
 import { SERVER } from '../../protocol/ids.ts';
 import { pausesInWords } from '../../cli/load.ts';
 import type { Kill, Round } from './soak.ts';
+import type { WindowVerdict } from './windows.ts';
 
 /** So many of the kills must strike while an application waits for a write. */
 const LEAST_IN_FLIGHT = 0.5;
@@ -42,14 +43,17 @@ const inFlight = (kills: readonly Kill[]): { readonly share: number; readonly li
 /** The lines to print, the last of them with how many rounds passed. */
 export const judgement = (
   rounds: readonly Round[],
+  /** Of the look at all files when the rounds were over. */
+  end: WindowVerdict,
 ): { readonly lines: readonly string[]; readonly failed: boolean } => {
   const kills = rounds.flatMap((round) => round.kills);
   const whole = kills.filter((kill) => kill.whole);
   const others = rounds.filter((round) => round.kills.some((kill) => !kill.whole));
   const { share, line } = inFlight(kills);
-  const count = (what: 'acknowledged' | 'lookedFor' | 'lostWithFiles'): number =>
+  const count = (what: 'acknowledged' | 'lookedFor' | 'lookedForAgain' | 'lostWithFiles'): number =>
     sum(rounds.map((round) => round[what]));
-  const lost = rounds.filter(({ problems }) => problems.length > 0).length;
+  const bad = rounds.filter(({ problems }) => problems.length > 0).length;
+  const lost = bad + (end.problems.length > 0 ? 1 : 0);
   const pauses = ['a cacher', 'the server'].map((kind) => {
     const of = rounds.filter((round) => round.kills.every((kill) => kindOf(kill) === kind));
     const words = pausesInWords(of.map(({ pauseMs }) => pauseMs));
@@ -60,15 +64,17 @@ export const judgement = (
     `${whole.length} kills while every dirty file was on two nodes: ${tally(whole.map(({ name }) => name))}`,
     line,
     `${count('acknowledged')} writes acknowledged, ${count('lookedFor')} of them not overwritten ` +
-      'and each looked for where it was written; all histories checked',
+      `and each looked for where it was written, ${count('lookedForAgain')} times again after later kills, and ` +
+      `${end.lookedForAgain} in the end; all histories checked`,
     ...pauses,
     `second kills before all was on two nodes again, counted apart: ${tally(second)}; files that the ` +
       `cluster declared lost: ${sum(others.map((round) => round.lost.length))}, ` +
       `acknowledged writes that went with them: ${count('lostWithFiles')}`,
-    `rounds with something lost that was not declared, stale or not linearizable: ${lost}`,
+    'rounds with something lost that was not declared or that a node that lives had held, stale or not ' +
+      `linearizable: ${lost}`,
   ];
   const idle = share < LEAST_IN_FLIGHT;
   if (idle) lines.push('too few kills struck while writes were in flight');
-  lines.push(`${rounds.length - lost} passed, ${lost + (idle ? 1 : 0)} failed`);
+  lines.push(`${rounds.length - bad} passed, ${lost + (idle ? 1 : 0)} failed`);
   return { lines, failed: lost > 0 || idle };
 };

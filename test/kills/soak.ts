@@ -2,11 +2,17 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { CoopFs } from '../../applib/index.ts';
-import { isProtected, ProcessCluster, type ServerStatus } from '../../cli/process_cluster.ts';
+import {
+  isProtected,
+  ProcessCluster,
+  type LostFile,
+  type ServerStatus,
+} from '../../cli/process_cluster.ts';
 import type { CommandRecord } from '../../cli/command_record.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
 import type { Prng } from '../sim/prng.ts';
 import { appending, Load, longestWait, overwriting, readAll } from '../../cli/load.ts';
+import { impossibleLosses, type StruckNode } from './possible_losses.ts';
 import { Windows, type WindowVerdict } from './windows.ts';
 
 const FILL = '.';
@@ -17,6 +23,8 @@ const SHARED = Array.from({ length: 12 }, (_, index) => index);
 /** Each written by one application, from its beginning on. */
 const OWN = Array.from({ length: FILES - 64 }, (_, index) => 64 + index);
 const WRITES_A_TURN = 16;
+/** Every round begins further on, so that files of the rounds before it are dirty still and left alone. */
+const ROUNDS_APART = 160;
 const SHARERS_A_NODE = 2;
 const SHARED_PAUSE_MS = 15;
 const OWN_PAUSE_MS = 15;
@@ -27,10 +35,7 @@ const BEFORE_A_START_MS = { cacher: [0, 700], server: [0, 300] } as const;
 const BETWEEN_KILLS_MS = [0, 700] as const;
 const AFTER_A_ROUND_MS = 50;
 
-export interface Kill {
-  readonly name: NodeId;
-  /** Every dirty file was on two nodes, and all nodes were members, at the last look before it. */
-  readonly whole: boolean;
+export interface Kill extends StruckNode {
   /** Applications that waited for a write at that moment, by name. */
   readonly writing: readonly string[];
   readonly atNs: bigint;
@@ -54,6 +59,8 @@ export class Soak {
   readonly #sharers = new Map<string, CoopFs>();
   readonly #owners = new Map<string, CoopFs>();
   readonly #lossesKnown = new Map<number, number>();
+  /** Files of earlier rounds that were dirty before the first kill of this one. */
+  #wereDirty: readonly number[] = [];
   /** All that the applications did in the last round. */
   records: readonly CommandRecord[] = [];
 
@@ -81,7 +88,9 @@ export class Soak {
    */
   async round(number: number, first: NodeId, second: NodeId | undefined): Promise<Round> {
     const shared = new Load(this.#sharers, overwriting(SHARED, number), SHARED_PAUSE_MS);
-    const script = appending(OWN, number, this.#owners.size, WRITES_A_TURN);
+    const begin = (number * ROUNDS_APART) % OWN.length;
+    const files = [...OWN.slice(begin), ...OWN.slice(0, begin)];
+    const script = appending(files, number, this.#owners.size, WRITES_A_TURN);
     const own = new Load(this.#owners, script, OWN_PAUSE_MS);
     const loads = [shared, own];
     let kills: Kill[] = [];
@@ -98,6 +107,22 @@ export class Soak {
     return this.#judge(number, kills);
   }
 
+  /** When all rounds are over: what every file holds that was ever written, and whether it should. */
+  async end(): Promise<WindowVerdict> {
+    const lost = this.#newlyLost(await this.cluster.settled());
+    const files = [...this.#windows.written];
+    const reads = [...this.#owners].map(([application, fs], index, all) => {
+      const share = files.filter((_, place) => place % all.length === index);
+      return readAll(application, fs, share, FILE_BYTES);
+    });
+    this.records = (await Promise.all(reads)).flat();
+    const verdict = this.#windows.cut(this.records, contentsOf(this.records), new Set());
+    return {
+      ...verdict,
+      problems: [...verdict.problems, ...impossibleLosses(lost, [])],
+    };
+  }
+
   async #pause([least, most]: readonly [number, number]): Promise<void> {
     await pause(this.#prng.between(least, most));
   }
@@ -109,6 +134,8 @@ export class Soak {
       await this.cluster.kill(name);
       return { name, whole, writing, atNs };
     };
+    const locations = await this.cluster.where(this.#windows.written);
+    this.#wereDirty = locations.filter(({ state }) => state === 'dirty').map(({ file }) => file);
     await this.cluster.settled();
     const kills = [await strike(first, true)];
     if (second === undefined) return kills;
@@ -126,7 +153,12 @@ export class Soak {
   async #judge(number: number, kills: readonly Kill[]): Promise<Round> {
     const { records } = this;
     const lost = this.#newlyLost(await this.cluster.settled());
-    const touched = new Set(records.flatMap(({ file }) => file ?? []));
+    const lostFiles = lost.map(({ file }) => file);
+    const touched = new Set([
+      ...records.flatMap(({ file }) => file ?? []),
+      ...this.#wereDirty,
+      ...lostFiles,
+    ]);
     const { nodes } = this.cluster;
     const reader = nodes[number % nodes.length] ?? SERVER;
     const reads = [...this.#owners].map(([application, fs]) => {
@@ -134,28 +166,27 @@ export class Soak {
       return readAll(application, fs, files, FILE_BYTES);
     });
     const last = (await Promise.all(reads)).flat();
-    const found = new Map<number, Uint8Array>();
-    for (const { command, file, data } of last) {
-      if (command === 'read' && file !== undefined && data !== undefined) found.set(file, data);
-    }
     const lives = (application: string): boolean =>
       !kills.some(({ name }) => isApplicationOf(application, name));
     const pauseMs = longestWait(records, kills[0]?.atNs ?? 0n, lives);
     this.records = [...records, ...last];
-    const verdict = this.#windows.cut(this.records, found, new Set(lost));
-    const { problems } = verdict;
-    const silent = isLossPossible(kills) || lost.length === 0;
-    if (!silent) problems.push(`files ${lost.join(', ')} were lost, though one node at a time was`);
-    return { ...verdict, kills, pauseMs, lost };
+    const verdict = this.#windows.cut(this.records, contentsOf(last), new Set(lostFiles));
+    const problems = [...verdict.problems, ...impossibleLosses(lost, kills)];
+    return { ...verdict, problems, kills, pauseMs, lost: lostFiles };
   }
 
-  #newlyLost({ lostFiles }: ServerStatus): number[] {
+  #newlyLost({ lostFiles }: ServerStatus): LostFile[] {
     const lost = lostFiles.filter(({ file, times }) => this.#lossesKnown.get(file) !== times);
     for (const { file, times } of lost) this.#lossesKnown.set(file, times);
-    return lost.map(({ file }) => file);
+    return lost;
   }
 }
 
-/** Only two nodes that are gone before what they held is on two others can have been a pair. */
-const isLossPossible = (kills: readonly Kill[]): boolean =>
-  kills.some(({ whole }) => !whole) && kills.every(({ name }) => name !== SERVER);
+/** What whole files were found to hold. */
+const contentsOf = (reads: readonly CommandRecord[]): ReadonlyMap<number, Uint8Array> => {
+  const found = new Map<number, Uint8Array>();
+  for (const { command, file, data } of reads) {
+    if (command === 'read' && file !== undefined && data !== undefined) found.set(file, data);
+  }
+  return found;
+};

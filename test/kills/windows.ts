@@ -11,12 +11,14 @@ import { historyOf } from '../../cli/consistency.ts';
 
 export interface WindowVerdict {
   /** What is wrong, a line each; nothing if all is well. */
-  readonly problems: string[];
+  readonly problems: readonly string[];
   /** Writes that were acknowledged. */
   readonly acknowledged: number;
   /** Those of them that nobody has overwritten since, each looked for where it was written. */
   readonly lookedFor: number;
-  /** Those of them that are gone with files that the cluster has declared lost. */
+  /** Writes of earlier windows that nobody has overwritten, looked for once more. */
+  readonly lookedForAgain: number;
+  /** Acknowledged writes that are gone with files that the cluster has declared lost. */
   readonly lostWithFiles: number;
 }
 
@@ -31,7 +33,7 @@ interface Place {
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 /** Every place that was written, with the last write that was acknowledged there. */
-const placesOf = (writes: readonly Operation[]): Place[] => {
+const placesOf = (writes: readonly Operation[]): ReadonlyMap<string, Place> => {
   const places = new Map<string, Place & { endNs: Operation['endNs'] }>();
   for (const { file, offset, bytes, startNs, endNs } of writes) {
     const key = `${file}:${offset}`;
@@ -42,12 +44,15 @@ const placesOf = (writes: readonly Operation[]): Place[] => {
       known.contested = true;
     } else places.set(key, { file, offset, bytes, endNs, contested: known.contested });
   }
-  return [...places.values()];
+  return places;
 };
 
 export class Windows {
   readonly #initial: (file: number) => Uint8Array;
   readonly #contents = new Map<number, Uint8Array>();
+  readonly #written = new Set<number>();
+  /** What was acknowledged in any window, and must still be there. */
+  readonly #standing = new Map<string, Place>();
   /** Writes of earlier windows that were not answered, and that nobody has seen. */
   #open: Operation[] = [];
 
@@ -56,9 +61,14 @@ export class Windows {
     this.#initial = initial;
   }
 
+  /** All files that were ever written. */
+  get written(): ReadonlySet<number> {
+    return this.#written;
+  }
+
   /**
-   * Judges what was done since the last cut. `found` is what the files hold now, all of those that were
-   * written; `lost` names files of which the cluster has said that their newest contents are lost: their
+   * Judges what was done since the last cut. `found` is what files hold now: all that were written since, all
+   * of `lost`, and others that are to be looked into again; `lost` names files of which the cluster has said that their newest contents are lost: their
    * history begins anew.
    */
   cut(
@@ -71,20 +81,40 @@ export class Windows {
     const operations = [...this.#open, ...history].filter(({ file }) => !lost.has(file));
     const writes = history.filter(({ kind }) => kind === 'write');
     const problems = this.#judge(operations, before);
-    let lookedFor = 0;
-    let lostWithFiles = 0;
-    for (const { file, offset, bytes, contested } of placesOf(writes)) {
-      if (contested) continue;
-      lookedFor++;
-      const there = found.get(file)?.subarray(offset, offset + bytes.length);
-      if (there !== undefined && sameBytes(there, bytes)) continue;
-      if (lost.has(file)) lostWithFiles++;
-      else problems.push(`file ${file} at ${offset}: an acknowledged write is not there`);
-    }
+    const acknowledged = writes.filter(({ endNs }) => endNs !== undefined).length;
+    const looked = this.#lookFor(placesOf(writes), found, lost);
     this.#open = operations.filter((operation) => this.#staysOpen(operation, history, found));
     for (const [file, bytes] of found) this.#contents.set(file, bytes);
-    const acknowledged = writes.filter(({ endNs }) => endNs !== undefined).length;
-    return { problems, acknowledged, lookedFor, lostWithFiles };
+    return { ...looked, problems: [...problems, ...looked.problems], acknowledged };
+  }
+
+  /** Looks for what was written now, and for what has stood since earlier windows in the files that were read. */
+  #lookFor(
+    fresh: ReadonlyMap<string, Place>,
+    found: ReadonlyMap<number, Uint8Array>,
+    lost: ReadonlySet<number>,
+  ): Omit<WindowVerdict, 'acknowledged'> {
+    for (const [key, place] of fresh) {
+      this.#written.add(place.file);
+      if (place.contested) this.#standing.delete(key);
+      else this.#standing.set(key, place);
+    }
+    const problems: string[] = [];
+    const counts = { lookedFor: 0, lookedForAgain: 0, lostWithFiles: 0 };
+    for (const [key, { file, offset, bytes }] of this.#standing) {
+      const isFresh = fresh.has(key);
+      if (!isFresh && !found.has(file) && !lost.has(file)) continue;
+      counts[isFresh ? 'lookedFor' : 'lookedForAgain']++;
+      const there = found.get(file)?.subarray(offset, offset + bytes.length);
+      if (there !== undefined && sameBytes(there, bytes)) continue;
+      this.#standing.delete(key);
+      if (lost.has(file)) counts.lostWithFiles++;
+      else {
+        const when = isFresh ? '' : ' of an earlier window';
+        problems.push(`file ${file} at ${offset}: an acknowledged write${when} is not there`);
+      }
+    }
+    return { problems, ...counts };
   }
 
   #judge(operations: readonly Operation[], before: (file: number) => Uint8Array): string[] {

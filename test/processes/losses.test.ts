@@ -79,7 +79,11 @@ describe('a cluster of processes', function () {
       const { out } = await coopfs('forget', node);
       expect(out).to.match(new RegExp(`^${node} is forgotten: 1 file waited for it`));
     }
-    await cluster.statusWhen('it is lost', (status) => status.lostFiles.length === 1);
+    const { lostFiles } = await cluster.statusWhen(
+      'it is lost',
+      (status) => status.lostFiles.length === 1,
+    );
+    expect(lostFiles[0]?.holders).to.have.members(gone);
     const text = await statusText();
     expect(text)
       .to.match(/^server .* lost 1\b/m)

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { restoreMarks } from '../../fileserver/server_core.ts';
 import type { Holding } from '../../protocol/fields.ts';
 import {
   FIRST_VERSION,
@@ -6,6 +7,7 @@ import {
   type FileNumber,
   type NodeId,
   type Order,
+  type Version,
 } from '../../protocol/ids.ts';
 import { orderOf, type Message } from '../../protocol/messages.ts';
 import { codes, CONTENTS, FILE, LONG_MS, registerOf, ServerRun } from './server_run.ts';
@@ -52,6 +54,18 @@ describe('what members report of their memory when they register', () => {
     expect(codes(run.sent('n2#1'))).to.include('registered');
   });
 
+  it('is taken from a node that was to take over from two others, and has their contents', () => {
+    const mark = { term: 2, owner: 'n3' as NodeId, backup: 'n4' as NodeId };
+    const run = new ServerRun('share', LONG_MS, LONG_MS, 2);
+    run.metas.set(FILE, { version: FIRST_VERSION, mark, outcomes: [], losses: 0 });
+    restoreMarks(run.server, [FILE]);
+    // The term that it was to own is not on the disk; what it builds on is.
+    run.from('n2#1', registerOf('n2', 1, [{ ...dirty, term: 3 }]));
+    const answers = run.sent('n2#1');
+    expect(answers.find(({ type }) => type === 'registered')).to.deep.include({ wanted: [FILE] });
+    expect(codes(answers)).to.include('recover');
+  });
+
   it('is refused for a file outside the volume, and for one that is reported twice', () => {
     const file = 1_000_000 as FileNumber;
     expect(answerTo({ ...dirty, file })).to.deep.equal(['EPROTO']);
@@ -71,7 +85,7 @@ describe('what members answer to orders', () => {
     return run;
   };
   const orderTo = (run: ServerRun, link: string, type: Message['type']): Order => {
-    const found = run.sent(link).find((each) => each.type === type);
+    const found = run.sent(link).findLast((each) => each.type === type);
     const order = found === undefined ? undefined : orderOf(found);
     if (order === undefined) throw new Error(`no ${type} was sent to ${link}`);
     return order;
@@ -118,6 +132,64 @@ describe('what members answer to orders', () => {
     const lie = { kind: 'dirty', term: 1, version: { term: 1, counter: 9 }, ...nothing } as const;
     run.from('n3#1', { type: 'recovered', order, file: FILE, ...lie });
     expectFenced(run, 'n3', 'term 1 is that of n1 and n2');
+  });
+
+  it('takes in a recovery what a node has that was to take over from the lost pair', () => {
+    const run = shared();
+    run.register('n4');
+    run.from('n3#1', { type: 'getModified', request: 2, file: FILE, holds: false });
+    run.pass(500, 'n3', 'n4');
+    const order = orderTo(run, 'n3#1', 'recover');
+    const held = { kind: 'dirty', term: 1, version: { term: 1, counter: 1 } } as const;
+    const pledge = { ungranted: 2, base: 1 };
+    run.from('n3#1', { type: 'recovered', order, file: FILE, ...held, ...pledge });
+    run.settle();
+    expect(run.entry()).to.equal('dirty owner n3 backup n4');
+    expect(run.server.members.get('n3' as NodeId)).to.include({ fenced: false });
+  });
+
+  it('fences a node that says that it was to own a term that builds on the same or a later one', () => {
+    const run = shared();
+    run.pass(500, 'n2', 'n3');
+    const order = orderTo(run, 'n2#1', 'recover');
+    const lie = { kind: 'none', term: 0, version: FIRST_VERSION, ungranted: 1, base: 1 } as const;
+    run.from('n2#1', { type: 'recovered', order, file: FILE, ...lie });
+    expectFenced(run, 'n2', 'term 1 does not build on term 1');
+  });
+
+  /** What a node says of its copy when the file changes hands. */
+  const frozen = (run: ServerRun, node: string, version: Version): void => {
+    const order = orderTo(run, `${node}#1`, 'freeze');
+    const nothing = { bytes: new Uint8Array(0), outcomes: [] };
+    run.from(`${node}#1`, { type: 'frozen', order, file: FILE, version, ...nothing });
+  };
+
+  it('fences an owner or a backup that freezes a version of a term that is not in force', () => {
+    for (const liar of ['n1', 'n2']) {
+      const run = shared();
+      run.from('n3#1', { type: 'getModified', request: 2, file: FILE, holds: true });
+      if (liar === 'n2') frozen(run, 'n1', { term: 1, counter: 1 });
+      frozen(run, liar, { term: 2, counter: 1 });
+      expectFenced(run, liar, 'version 2.1 is of a later term than 1');
+    }
+  });
+
+  it('fences an owner that freezes an older version than the disk has, but no backup: it may have none yet', () => {
+    const onDisk = { term: 3, counter: 4 };
+    for (const [node, fenced] of [
+      ['n1', true],
+      ['n2', false],
+    ] as const) {
+      const run = new ServerRun('share', LEASE_MS);
+      run.register('n1', 'n2', 'n3');
+      run.metas.set(FILE, { version: onDisk, mark: undefined, outcomes: [], losses: 0 });
+      run.write('n1');
+      run.from('n3#1', { type: 'getModified', request: 2, file: FILE, holds: false });
+      if (node === 'n2') frozen(run, 'n1', onDisk);
+      frozen(run, node, { term: 3, counter: 3 });
+      if (fenced) expectFenced(run, node, "version 3.3 is older than the disk's, 3.4");
+      else expect(run.server.members.get('n2' as NodeId)).to.include({ fenced });
+    }
   });
 
   it('fences a node that says that it was to own a term that nobody has announced', () => {

@@ -13,8 +13,9 @@ const files = new Map<number, CoopFile>();
 
 const opened = (filenum: number): CoopFile => {
   const file = files.get(filenum);
-  if (file === undefined)
+  if (file === undefined) {
     throw new FsError('EBADF', `file ${filenum} is not open: myopen it first`);
+  }
   return file;
 };
 
@@ -42,8 +43,9 @@ export const InitLib = async (options: ConnectOptions = {}): Promise<0> => {
 
 /** Opens a file: mode 0 reads, mode 1 reads and writes. Resolves with 0. See `CoopFs.open`. */
 export const myopen = async (filenum: number, mode: number): Promise<0> => {
-  if (library === undefined)
+  if (library === undefined) {
     throw new FsError('EINVAL', 'the library is not connected: InitLib first');
+  }
   const fs = await library;
   files.set(filenum, await fs.open(filenum, mode));
   return 0;

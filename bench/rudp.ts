@@ -138,8 +138,9 @@ const printTables = async (options: BenchOptions, results: readonly Result[]): P
   const goals = goalTable(results);
   if (goals !== '') console.log(`\n### Goals, medians of ${options.runs} run(s)\n\n${goals}`);
   for (const { link, peer, work, run, problem } of results) {
-    if (problem !== undefined)
+    if (problem !== undefined) {
       console.log(`\n${work} of ${peer} on ${link}, run ${run}: ${problem}`);
+    }
   }
 };
 
@@ -187,9 +188,9 @@ const main = async (): Promise<void> => {
   try {
     const options = parseBenchOptions(process.argv.slice(2));
     if (options === 'help') console.log(HELP);
-    else if (!existsSync('bench/rudp_peer.mjs'))
+    else if (!existsSync('bench/rudp_peer.mjs')) {
       throw new Error('run it from the root of the project');
-    else await bench(options);
+    } else await bench(options);
   } catch (error) {
     console.error(messageOf(error));
     process.exitCode = 2;

@@ -66,8 +66,9 @@ export const applicationMessage = (cacher: Cacher, link: string, message: Messag
       return;
     }
     const application = cacher.applications.get(link);
-    if (application === undefined)
+    if (application === undefined) {
       throw new FsError('EPROTO', 'an application must say hello first');
+    }
     perform(cacher, link, application, message);
   } catch (error) {
     if (!(error instanceof FsError)) throw error;

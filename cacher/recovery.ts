@@ -51,8 +51,9 @@ export const promote = (cacher: Cacher, cached: CachedFile, message: Message<'pr
   const { order, file, term, backup } = message;
   if (cached.copy !== 'frozen' && cached.roleTerm === term) {
     // A repeat: the backup is being brought up to date, or is.
-    if (cached.write?.acknowledged !== false)
+    if (cached.write?.acknowledged !== false) {
       sendToServer(cacher, { type: 'promoted', order, file });
+    }
     return;
   }
   assert(cached.copy === 'frozen', `file ${file}: promoted when ${cached.copy}`);

@@ -89,8 +89,9 @@ const refuseChanges = (command: Command, dir: string): void => {
   for (const [name, has] of Object.entries(remembered(config)) as [OptionName, string][]) {
     const wished: unknown = command.getOptionValue(name);
     if (!wasTyped(command, name) || wished === has) continue;
-    if (OPTIONS[name].value.safeParse(wished).data === OPTIONS[name].value.safeParse(has).data)
+    if (OPTIONS[name].value.safeParse(wished).data === OPTIONS[name].value.safeParse(has).data) {
       continue;
+    }
     const flag = OPTIONS[name].flags.split(' ')[0] ?? name;
     throw new UsageError(
       `${flag} ${String(wished)} differs from the cluster in ${dir}, which was made with ${has}: ` +
@@ -173,9 +174,9 @@ const downCommand = (): Command => {
     const { dir } = resolveOptions(command, names, ['dir']);
     const stopped = await bringDown(dir);
     for (const { name, pid, outcome, problem } of stopped) {
-      if (outcome === 'killed')
+      if (outcome === 'killed') {
         printError(`${name} did not stop in time: process ${pid ?? ''} was killed`);
-      else if (problem !== undefined) printError(`${name} ${outcome}, but: ${problem}`);
+      } else if (problem !== undefined) printError(`${name} ${outcome}, but: ${problem}`);
       else print(`${name} ${outcome}`);
     }
     const failed = stopped.some(

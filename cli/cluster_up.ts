@@ -149,8 +149,9 @@ const withUsablePorts = async (
     return (await freePorts(config.host, 1))[0] ?? port;
   };
   const nodes: NodeConfig[] = [];
-  for (const node of config.nodes)
+  for (const node of config.nodes) {
     nodes.push({ ...node, port: await usable(node.name, node.port) });
+  }
   const cachersRun = nodes.some(({ name }) => readProcessFile(paths.pid(name)) !== undefined);
   // Cachers that run know the server by its port.
   const serverPort = cachersRun ? config.serverPort : await usable(SERVER, config.serverPort);

@@ -110,8 +110,9 @@ const resultWords = (record: CommandRecord): string => {
     parts.push(shown(record.data));
     if (record.copies !== undefined) parts.push(copiesWords(record.copies));
   }
-  if (record.error !== undefined)
+  if (record.error !== undefined) {
     parts.push(record.ok ? `(expected) ${record.error}` : record.error);
+  }
   return parts.join(' ');
 };
 

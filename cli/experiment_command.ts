@@ -73,9 +73,9 @@ const statusOf = ({ partial, failed }: Outcome): ExitStatus =>
 
 /** On a terminal a line that is written over; else a line each. */
 const tell = (line: string): void => {
-  if (process.stderr.isTTY)
+  if (process.stderr.isTTY) {
     process.stderr.write(`\r\u001b[K${line.slice(0, process.stderr.columns - 1)}`);
-  else printError(line);
+  } else printError(line);
 };
 
 export const experimentCommand = (): Command => {

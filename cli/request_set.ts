@@ -131,8 +131,9 @@ const parseAction = (word: Exclude<Word, 'expect' | 'expect-error'>, rest: strin
     case 'sleep': {
       countWords(words, 1, form);
       const ms = natural(words[0], 'the time', form);
-      if (ms > SLEEP_LIMIT_MS)
+      if (ms > SLEEP_LIMIT_MS) {
         throw malformed(`the time is ${ms} ms`, `at most ${SLEEP_LIMIT_MS} ms`);
+      }
       return { name: word, ms };
     }
     case 'barrier': {

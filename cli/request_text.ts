@@ -61,8 +61,9 @@ const joined = (parts: readonly Uint8Array[]): Uint8Array => {
  * where the form of the whole command says it best.
  */
 export const parseText = (text: string): ParsedText => {
-  if (text === '')
+  if (text === '') {
     return { wrong: 'the string is missing ("" is an empty one)', expected: undefined };
+  }
   const trimmed = text.trimStart();
   return trimmed.startsWith('"') ? parseQuoted(trimmed) : { bytes: encoder.encode(text) };
 };

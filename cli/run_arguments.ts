@@ -45,8 +45,9 @@ export const placeOf = (
   const typed = (['dir', 'direct', 'socket'] as const).filter(
     (name) => options[name] !== undefined && wasTyped(name),
   );
-  if (typed.length > 1)
+  if (typed.length > 1) {
     throw new UsageError('--dir, --direct and --socket exclude one another: use one');
+  }
   const kind = typed[0] ?? (['dir', 'socket', 'direct'] as const).find((name) => options[name]);
   if (kind === 'dir' && dir !== undefined) return { kind, dir };
   if (kind === 'socket' && socket !== undefined) return { kind, socket };

@@ -12,8 +12,9 @@ export const RECOVERIES_AT_ONCE = 64;
 
 /** True if the recovery of the file may start; else it has its place among those that wait. */
 export const mayRecover = (server: Server, file: FileNumber): boolean => {
-  if (server.recovering.size < server.options.recoveriesAtOnce || server.recoveryDue === file)
+  if (server.recovering.size < server.options.recoveriesAtOnce || server.recoveryDue === file) {
     return true;
+  }
   server.recoveriesWaiting.add(file);
   return false;
 };

@@ -154,8 +154,7 @@ const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holdin
   if (kind !== 'clean') return false;
   const entry = entryOf(server, file);
   const same = compareVersions(entry.version, version) === 0;
-  const recovers = entry.queue[0]?.kind === 'recover';
-  const quiet = entry.state !== 'dirty' && entry.writer === undefined && !recovers;
+  const quiet = entry.state !== 'dirty' && entry.writer === undefined && !isToRecover(entry);
   if (!same || !quiet || server.meta(file).mark !== undefined) return false;
   entry.sharers.add(node);
   transition(entry, 'read');
@@ -179,11 +178,12 @@ const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined 
   return running?.kind === 'recover' ? running : undefined;
 };
 
+/** A recovery waits for its turn. */
+const isToRecover = ({ queue }: DirectoryEntry): boolean => queue[0]?.kind === 'recover';
+
 /** A recovery runs, or is about to, and has not heard from everybody yet. */
 const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
-  entry.preempting ||
-  entry.queue[0]?.kind === 'recover' ||
-  recoveryOf(server, entry)?.phase === 'report';
+  entry.preempting || isToRecover(entry) || recoveryOf(server, entry)?.phase === 'report';
 
 /**
  * Takes up a file whose holders were all out of reach, once one of them is back. After a restart of the

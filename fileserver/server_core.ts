@@ -161,8 +161,9 @@ const fromMember = (server: Server, member: MemberRecord, message: Message): voi
       'warn',
       `${message.type} of ${node} names file ${message.file}, which does not exist`,
     );
-    if ('request' in message)
+    if ('request' in message) {
       sendTo(server, node, noSuchFile(server, message.request, message.file));
+    }
     return;
   }
   switch (message.type) {

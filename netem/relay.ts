@@ -63,8 +63,9 @@ export class Relay {
           .split(' ')[0]
           ?.split(',')
           .every((id) => ids.has(id))
-      )
+      ) {
         this.#impairments.delete(key);
+      }
     }
   }
 

@@ -209,8 +209,9 @@ export const writePieceHeader = (
   packet: Uint8Array,
   piece: PieceHeader,
 ): number => {
-  for (let index = 0; index < DATA_HEADER_BYTES; index += 1)
+  for (let index = 0; index < DATA_HEADER_BYTES; index += 1) {
     buffer[at + index] = packet[index] ?? 0;
+  }
   buffer[at] = (packet[0] ?? 0) + PACKET.piece - PACKET.data;
   buffer[at + DATA_HEADER_BYTES] = piece.index;
   buffer[at + DATA_HEADER_BYTES + 1] = piece.count;

@@ -45,8 +45,9 @@ const choose = <Value>(
   const wanted = words === undefined || words === 'all' ? all : words.split(',');
   return wanted.map((word) => {
     const found = find(word);
-    if (found === undefined)
+    if (found === undefined) {
       throw new RangeError(`no ${what} ${word}; there are ${all.join(', ')}`);
+    }
     return found;
   });
 };

@@ -45,8 +45,9 @@ const illegalPrefix = (history: FileHistory, budget: Budget): readonly Entry[] =
 const without = (entries: readonly Entry[], from: number, to: number): Entry[] => {
   const seen = new Set<number>();
   entries.forEach((entry, index) => {
-    if (entry.isRead && (index < from || index >= to))
+    if (entry.isRead && (index < from || index >= to)) {
       entry.values.forEach((value) => seen.add(value));
+    }
   });
   return entries.filter(
     (entry, index) =>

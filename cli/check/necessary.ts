@@ -51,8 +51,9 @@ const explain = (
   const to = history.bounds[segment + 1] ?? from;
   for (let place = from; place < to; place += 1) {
     const byte = bytes[place - offset];
-    if (byte === undefined || isByteExplained(history, read, place, byte, initialContents))
+    if (byte === undefined || isByteExplained(history, read, place, byte, initialContents)) {
       continue;
+    }
     return (
       `byte ${place} was read as ${showBytes(Uint8Array.of(byte))}, ` +
       'which nobody wrote there before the read ended and which it was not filled with'

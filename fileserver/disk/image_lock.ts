@@ -117,10 +117,11 @@ export const lockImage = async (imagePath: string): Promise<ImageLock> => {
     await fs.rm(path.join(folder, own), { force: true });
     await new Promise<void>((resolve) => {
       if (server === undefined) resolve();
-      else
+      else {
         server.close(() => {
           resolve();
         });
+      }
     });
     await directory.close();
   };

@@ -105,8 +105,9 @@ class Commands {
   constructor(child: ChildProcess) {
     this.#child = child;
     const { stdin, stdout } = child;
-    if (stdin === null || stdout === null)
+    if (stdin === null || stdout === null) {
       throw new TypeError('the link was started without pipes');
+    }
     stdin.on('error', () => undefined);
     createInterface({ input: stdout }).on('line', (line) => this.#waiting.shift()?.resolve(line));
     child.once('exit', () => {

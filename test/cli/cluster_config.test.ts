@@ -57,8 +57,9 @@ describe('cluster.json', () => {
   it('from before there were leases gets the usual ones', () => {
     const paths = clusterPaths(folder);
     const old: Record<string, unknown> = { ...config };
-    for (const name of ['leaseMs', 'marginMs', 'lostAfterMs', 'scrubMs', 'serverWaitMs'])
+    for (const name of ['leaseMs', 'marginMs', 'lostAfterMs', 'scrubMs', 'serverWaitMs']) {
       Reflect.deleteProperty(old, name);
+    }
     writeFileSync(paths.config, JSON.stringify(old));
     expect(readClusterConfig(paths)).to.deep.equal({ ...config, scrubMs: 3_600_000 });
   });

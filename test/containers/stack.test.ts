@@ -158,8 +158,9 @@ describe('the cluster as a stack of a swarm', function () {
     console.log(
       `      the update of three cachers: ${(performance.now() - begunMs).toFixed(0)} ms`,
     );
-    for (const [node, life] of livesOf(after))
+    for (const [node, life] of livesOf(after)) {
       expect(life).to.be.greaterThan(before.get(node) ?? 0);
+    }
     expect(after.lostFiles).to.deep.equal([]);
     const log = await docker('logs', await container('server'));
     for (const node of CACHERS) expect(log, node).to.match(new RegExp(`"${node} left"`));

@@ -25,8 +25,9 @@ describe('daemons as processes', function () {
   });
 
   afterEach(async () => {
-    if (existsSync(join(folder, 'cluster.json')))
+    if (existsSync(join(folder, 'cluster.json'))) {
       await coopfs(['cluster', 'down', '--dir', folder]);
+    }
     for (const child of children.splice(0)) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGKILL');

@@ -25,8 +25,9 @@ describe('somebody without the key of the cluster', () => {
         const attempts = Array.from({ length: ATTEMPTS }, () =>
           codeOf(connect({ server, connectTimeoutMs: 200, ...wrong })),
         );
-        for (const code of await Promise.all(attempts))
+        for (const code of await Promise.all(attempts)) {
           expect(code).to.be.oneOf(['ECONNLOST', 'ETIMEDOUT']);
+        }
       }
     }
     const seconds = Math.ceil((performance.now() - begun) / 1000);

@@ -82,8 +82,9 @@ const requestSet: FuzzTarget = {
   ].map(bytesOf),
   run(input) {
     const set = parseRequestSet(textOf(input), 'set.txt');
-    if (!set.ok && set.errors.length > ERRORS_LIMIT + 1)
+    if (!set.ok && set.errors.length > ERRORS_LIMIT + 1) {
       throw new Error(`${set.errors.length} errors`);
+    }
     return set.ok;
   },
 };

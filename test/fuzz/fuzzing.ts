@@ -65,8 +65,9 @@ export const fuzz = (target: FuzzTarget, executions: number, seed: number): Fuzz
       }
       if (done % LOOK_EVERY === 0) {
         grownBytes = Math.max(grownBytes, grownSince(before));
-        if (grownBytes > MAX_GROWN_BYTES)
+        if (grownBytes > MAX_GROWN_BYTES) {
           throw new Error(`memory has grown by ${grownBytes} bytes`);
+        }
       }
     } catch (error) {
       failure = { input: input.slice(), error: asError(error) };

@@ -20,8 +20,9 @@ interface Flags {
 const STACK_LINES = 30;
 
 const hex = (text: string): Uint8Array => {
-  if (!/^([0-9a-f]{2})*$/i.test(text))
+  if (!/^([0-9a-f]{2})*$/i.test(text)) {
     throw new InvalidArgumentError('must be hexadecimal digits.');
+  }
   return new Uint8Array(Buffer.from(text, 'hex'));
 };
 

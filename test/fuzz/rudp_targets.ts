@@ -119,8 +119,9 @@ const messageSample = (bits: number, ordered: boolean, payload: number): Uint8Ar
   };
   return sampleOf((buffer) => {
     let at = writeMessageHeader(buffer, 0, header, bits);
-    if (bits === MESSAGE_BITS.fragment)
+    if (bits === MESSAGE_BITS.fragment) {
       at = writeVarint(buffer, writeVarint(buffer, at, 20), payload);
+    }
     return at + payload;
   });
 };
@@ -148,8 +149,9 @@ const message: FuzzTarget = {
     const bytes = written((buffer) => {
       let at = writeMessageHeader(buffer, 0, first, bits);
       headerBytes = at;
-      if (bits === MESSAGE_BITS.fragment)
+      if (bits === MESSAGE_BITS.fragment) {
         at = writeVarint(buffer, writeVarint(buffer, at, first.offset), first.length);
+      }
       return at + first.length;
     });
     expectRoundTrip(messageHeaderBytes(first), headerBytes);

@@ -89,8 +89,9 @@ describe('the relay', () => {
     const send = (): number => {
       relay.take('out', 'b', new Uint8Array(100), 0);
       let at = 0;
-      for (let next = relay.pollDelivery(1e6); next; next = relay.pollDelivery(1e6))
+      for (let next = relay.pollDelivery(1e6); next; next = relay.pollDelivery(1e6)) {
         ({ at } = next);
+      }
       return at;
     };
     const first = send();

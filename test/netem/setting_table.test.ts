@@ -64,8 +64,9 @@ describe('the settings of a node', () => {
 
   it('are bounded, and so is the memory of cleared ones', () => {
     const table = new SettingTable();
-    for (let count = 0; count < SETTINGS_LIMIT; count += 1)
+    for (let count = 0; count < SETTINGS_LIMIT; count += 1) {
       table.hold(setting(`s${count}`), 100, 0);
+    }
     expect(table.hold(setting('more'), 100, 0)).to.equal('full');
     expect(table.hold(setting('s0'), 100, 0)).to.equal('renewed');
     table.clear('all');

@@ -27,8 +27,9 @@ describe('a cacher without a lease', function () {
     for (const file of [...FILES, UNCHANGED]) await put(second, file, OLD);
     // Clean and shared: n1 may read its copies without asking anybody.
     await second.flush();
-    for (const file of [...FILES, UNCHANGED])
+    for (const file of [...FILES, UNCHANGED]) {
       expect(await get(first, file, OLD.length)).to.equal(OLD);
+    }
   };
 
   /** Writes to the files on n2, which has to wait until n1 may not serve them any more. */

@@ -42,8 +42,9 @@ describe('AEAD packets', () => {
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       expect(open(right, damaged, 9), `bit ${bit}`).to.equal(undefined);
     }
-    for (const number of [8, 10, 9 + 2 ** 32])
+    for (const number of [8, 10, 9 + 2 ** 32]) {
       expect(open(right, packet, number)).to.equal(undefined);
+    }
     expect(open(right, packet.subarray(0, HEADER + 15), 9)).to.equal(undefined);
     expect(open(right, packet, 9)).to.equal('packet 9');
   });

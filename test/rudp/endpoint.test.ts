@@ -267,8 +267,9 @@ describe('connection', () => {
     pair.connect();
     pair.runFor(100);
     const before = pair.network.counters.sent;
-    for (const { endpoint, connection } of pair.nodes)
+    for (const { endpoint, connection } of pair.nodes) {
       endpoint.close(connection, 300, '', pair.now);
+    }
     pair.runFor(5_000);
     expect(pair.network.counters.sent - before).to.equal(2);
   });

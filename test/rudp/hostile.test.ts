@@ -68,9 +68,9 @@ describe('hostile datagrams', () => {
         const damage = prng.below(3);
         let bytes = sample.slice();
         if (damage === 0) bytes = bytes.slice(0, prng.below(bytes.length));
-        else if (damage === 1)
+        else if (damage === 1) {
           bytes = Uint8Array.from([...bytes, ...prng.bytes(1 + prng.below(9))]);
-        else {
+        } else {
           const at = prng.below(bytes.length);
           bytes[at] = (bytes[at] ?? 0) ^ (1 << prng.below(8));
         }

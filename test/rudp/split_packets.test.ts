@@ -30,8 +30,9 @@ const packetOf = (packetNumber: number, sizeBytes: number, phase = 0): Uint8Arra
 const cut = (packet: Uint8Array): Uint8Array[] => {
   const flight = new Flight();
   const pieces = [flight.load(packet, DATAGRAM, CLIENT).slice()];
-  for (let next = flight.next(); next !== undefined; next = flight.next())
+  for (let next = flight.next(); next !== undefined; next = flight.next()) {
     pieces.push(next.slice());
+  }
   return pieces;
 };
 

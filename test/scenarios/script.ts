@@ -101,8 +101,9 @@ const NETWORK: readonly Command[] = [
     pattern: pattern('deliver NAME > NAME(?: (\\w+))?(?: (\\d+))?'),
     run: (cluster, from = '', to = '', type, file) => {
       const about = file === undefined ? undefined : fileOf(file);
-      if (!cluster.deliver(from, to, type, about))
+      if (!cluster.deliver(from, to, type, about)) {
         throw new Error(`no ${type ?? 'message'} is there`);
+      }
     },
   },
   {

@@ -193,14 +193,16 @@ export class SimulatedApplication {
       // One of the files of a flush of all.
       if (answer.code === 'ESTALE' && message.type === 'flush' && message.all) return;
       if (answer.code === 'EROFS' && message.type === 'write') return;
-      if (answer.code !== 'EBUSY')
+      if (answer.code !== 'EBUSY') {
         fail(`${message.type} ${file}: ${answer.code} ${answer.message}`);
+      }
       return;
     }
     if (message.type === 'flush') this.#checkFlushed(message, acknowledged);
     else if (message.type !== 'open' && message.type !== 'close') this.#checkFresh(file);
-    if (message.type === 'open')
+    if (message.type === 'open') {
       this.#open.set(file, { mode: message.mode, sinceMs: startMs, stale: false });
+    }
     if (message.type === 'close') this.#open.delete(file);
     if (message.type === 'read' && answer.type === 'readDone') {
       const { offset, length } = message;

@@ -24,8 +24,9 @@ export const makeNetwork = (
   random: Prng,
 ): DirectNetwork | RudpNetwork => {
   const { links, encrypted, loss, duplicate, reorder, corrupt } = options;
-  if (links === 'direct')
+  if (links === 'direct') {
     return new DirectNetwork(queue, random.next, { maxDelayMs: MAX_DELAY_MS });
+  }
   if (options.profile !== undefined) {
     return new RudpNetwork(queue, random, { profile: profileNamed(options.profile) }, encrypted);
   }

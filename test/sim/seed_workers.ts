@@ -40,8 +40,9 @@ export const inWorkers = async (
       worker.on('error', reject);
       worker.on('exit', (code, signal) => {
         if (code === 0) resolve();
-        else
+        else {
           reject(new Error(`a worker of the simulator ended with ${signal ?? `status ${code}`}`));
+        }
       });
       serve(worker);
     });

@@ -363,8 +363,9 @@ class Simulation {
     sum['apart'] = this.#options.apart && this.#options.cachers > 1 ? 1 : 0;
     sum['driftingClocks'] = this.#options.clockDrift > 0 ? this.#options.cachers : 0;
     const add = (from: object): void => {
-      for (const [name, value] of Object.entries(from))
+      for (const [name, value] of Object.entries(from)) {
         sum[name] = (sum[name] ?? 0) + Number(value);
+      }
     };
     for (const { cacher } of this.#cachers) add(cacher.counters);
     if (this.#server.server !== undefined) add(this.#server.server.counters);

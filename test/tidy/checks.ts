@@ -119,8 +119,9 @@ export const checkImports = (file: SourceFile): string[] => {
 const isMemberName = (node: ts.Identifier): boolean => {
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent)) return parent.name === node;
-  if (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent))
+  if (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent)) {
     return parent.name === node;
+  }
   return ts.isPropertySignature(parent) || ts.isPropertyDeclaration(parent);
 };
 

@@ -51,10 +51,11 @@ export const listen = (port: number, onRequest: OnRequest): Promise<void> => {
     exchange: (call: { readonly request: Buffer }, done: Callback) => {
       const response = onRequest(call.request);
       if (response === undefined || Buffer.isBuffer(response)) done(null, response);
-      else
+      else {
         response.then((body) => {
           done(null, body);
         }, done);
+      }
     },
     push: (call: Duplex, done: Callback) => {
       call.on('error', () => undefined);

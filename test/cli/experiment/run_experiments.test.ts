@@ -96,8 +96,9 @@ describe('experiments', () => {
     expect([none, relay]).to.deep.equal([undefined, undefined]);
     expect(tc).to.match(/network namespace for each node/);
     expect(sim).to.match(/npm run sim/);
-    for (const reason of reasons(LOSS_EXPERIMENT).slice(1))
+    for (const reason of reasons(LOSS_EXPERIMENT).slice(1)) {
       expect(reason).to.match(/leave --engine out/);
+    }
   });
 
   it('tell how long they will take, from how long they took', () => {

@@ -77,6 +77,15 @@ const CALLS: readonly Command[] = [
     },
   },
   {
+    // A node that errs: the cores have no other way to report what cannot be.
+    pattern: pattern('NAME takes its copy of (\\d+) for one of term (\\d+)'),
+    run: (cluster, name = '', file, term) => {
+      const copy = cluster.cacher(name).files.get(fileOf(file));
+      if (copy === undefined) throw new Error(`${name} has no copy`);
+      copy.contentsTerm = Number(term);
+    },
+  },
+  {
     pattern: pattern('NAME stops'),
     run: (cluster, name = '') => {
       cluster.stop(name);

@@ -1,7 +1,7 @@
 /** The reads and writes of this node's applications: each file's take turns, in order of arrival. */
 
 import { assert } from '../protocol/assert.ts';
-import type { Source, Version } from '../protocol/ids.ts';
+import { fileSizeBytes, type Source, type Version } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { startWrite } from './backup_writes.ts';
 import { move, type CachedFile, type Operation } from './cached_file.ts';
@@ -158,6 +158,16 @@ const takeThrough = (cached: CachedFile, request: number): Operation | undefined
   return operation;
 };
 
+/** A write for which nobody needs the contents from before, which the disk may have lost. */
+const isOfWholeFile = (cacher: Cacher, { kind, offset, bytes }: Operation): boolean => {
+  const { registration } = cacher;
+  assert(
+    registration !== undefined,
+    'an answer of a server that this node has not registered with',
+  );
+  return kind === 'write' && offset === 0 && bytes.length === fileSizeBytes(registration.geometry);
+};
+
 /** The server refused: the operation that asked fails, the others try for themselves. */
 export const requestFailed = (
   cacher: Cacher,
@@ -171,6 +181,10 @@ export const requestFailed = (
   if (cached.copy === 'arriving') move(cached, 'refused');
   // It may be over already: served from a copy that came another way, or its application is gone.
   if (operation === undefined || cached.operations[0] !== operation) return;
+  if (message.code === 'EIO' && !operation.through && isOfWholeFile(cacher, operation)) {
+    operation.through = true;
+    return;
+  }
   cached.operations.shift();
   replyFailed(cacher, operation.link, operation.request, message.code, message.message);
 };

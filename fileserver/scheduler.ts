@@ -213,6 +213,10 @@ export const settle = (server: Server, entry: DirectoryEntry, transaction: Trans
       return;
     }
     if (transaction.awaited.length > 0) return;
+    if (mayRetry(server, entry, transaction)) {
+      repairFirst(server, entry, transaction);
+      return;
+    }
     if (!advance(server, entry, transaction)) continue;
     finish(server, entry, transaction);
     return;
@@ -314,24 +318,26 @@ const lacksContents = (server: Server, { resend: order }: Awaited, message: Mess
 /** The bytes of a file, or the reason why they cannot be read, for the transaction behind `token`. */
 export const fileRead = (server: Server, token: number, bytes: Uint8Array | string): void => {
   const transaction = diskDone(server, token);
-  const entry = entryOf(server, transaction.file);
   if (typeof bytes === 'string') {
-    const retries = mayRetry(transaction) && !transaction.vain;
-    if (retries && isWaitedFor(server, transaction) && !entry.preempting) {
-      repairFirst(server, entry, transaction);
-      return;
-    }
     transaction.failure = bytes;
   } else if (transaction.kind !== 'verify') {
     server.memory.put(transaction.file, bytes);
     transaction.contents = contentsOf(server, transaction.file, bytes, 'disk');
   }
-  settle(server, entry, transaction);
+  settle(server, entryOf(server, transaction.file), transaction);
 };
 
-/** Those that wait for the disk alone, while others may hold copies. */
-const mayRetry = ({ kind, retried }: Transaction): boolean =>
-  !retried && (kind === 'readThrough' || kind === 'writeThrough');
+/** The disk failed it, for the first time, and it has left nothing behind: it may begin again. */
+const mayRetry = (server: Server, entry: DirectoryEntry, transaction: Transaction): boolean => {
+  const { kind, failure, retried } = transaction;
+  if (failure === undefined || retried || entry.owner !== undefined) return false;
+  const undone =
+    kind === 'getShared' ||
+    kind === 'readThrough' ||
+    kind === 'writeThrough' ||
+    (kind === 'getModified' && transaction.phase === 'withdraw');
+  return undone && isWaitedFor(server, transaction);
+};
 
 /** The file's blocks are damaged: it begins again after somebody's copy has made them good, if there is one. */
 const repairFirst = (server: Server, entry: DirectoryEntry, transaction: Transaction): void => {

@@ -312,7 +312,7 @@ export const commit = (
   server.commands.push({ do: 'commit', token: server.nextToken++, records });
 };
 
-/** Journals new contents of a file; the server's memory has them once they are synced. */
+/** Journals contents of a file, which replace damaged blocks; the server's memory has them once they are synced. */
 export const commitContents = (
   server: Server,
   transaction: Transaction,
@@ -323,6 +323,7 @@ export const commitContents = (
 ): void => {
   const { file } = transaction;
   transaction.contents = { version, bytes, outcomes, source: 'server' };
+  server.damaged.delete(file);
   const record = { kind: 'contents', file, version, bytes, outcomes } as const;
   commit(server, transaction, [afterLoss ? { ...record, afterLoss } : record]);
 };

@@ -63,7 +63,7 @@ export interface GetShared extends Common {
 
 export interface GetModified extends Common {
   readonly kind: 'getModified';
-  phase: 'quiesce' | 'refuse' | 'record' | 'grant' | 'release';
+  phase: 'refuse' | 'supply' | 'withdraw' | 'quiesce' | 'record' | 'grant' | 'release';
   /** The owner already, writing again after others have read. */
   upgrade: boolean;
   term: number;

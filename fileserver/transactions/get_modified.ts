@@ -25,6 +25,7 @@ import {
 } from '../server_state.ts';
 import { newTerm, termInForce } from '../terms.ts';
 import type { GetModified } from '../transaction.ts';
+import { forgetSharer } from './get_shared.ts';
 
 const asker = (transaction: GetModified): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members ask to write');
@@ -84,36 +85,52 @@ const nextBackup = (
 const holdsStill = (entry: DirectoryEntry, transaction: GetModified): boolean =>
   transaction.claimsToHold && entry.sharers.has(asker(transaction));
 
-/** From uncached or shared: a new pair is made; the server's copy is current. */
-const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
-  const writer = asker(transaction);
+const otherSharers = (entry: DirectoryEntry, transaction: GetModified): NodeId[] =>
+  [...entry.sharers].filter((node) => node !== asker(transaction));
+
+/** Has a sharer send the contents to the asker, or loads the server's copy if no sharer is left that can. */
+const supply = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   const { file, request } = transaction;
+  const to = asker(transaction);
+  const suppliers = otherSharers(entry, transaction).filter((node) => !areApart(server, node, to));
+  const supplier = suppliers.find((node) => node === transaction.backup) ?? suppliers[0];
+  if (supplier === undefined) {
+    load(server, transaction);
+    return;
+  }
+  const order = orderOf(server, transaction);
+  const message = { type: 'forward', order, file, to, request } as const;
+  orderVia(server, transaction, supplier, message, to, 'received');
+};
+
+/** The backup's copy stays: it is the one the first write builds on. */
+const invalidateOthers = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+): void => {
+  transaction.phase = 'quiesce';
+  for (const node of otherSharers(entry, transaction)) {
+    if (node !== transaction.backup) invalidate(server, transaction, node);
+  }
+};
+
+/**
+ * From uncached or shared: a new pair is made; the server's copy is current. The sharers keep theirs until
+ * the asker has the contents: should the disk turn out to be damaged, one of them can make it good.
+ */
+const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   transaction.version = entry.version;
   transaction.requesterHolds = holdsStill(entry, transaction);
   transaction.backup = nextBackup(server, entry, transaction);
-  const others = [...entry.sharers].filter((node) => node !== writer);
-  const suppliers = others.filter((node) => !areApart(server, node, writer));
-  const supplier = suppliers.find((node) => node === transaction.backup) ?? suppliers[0];
-  if (!transaction.requesterHolds && supplier === undefined) load(server, transaction);
-  if (!transaction.requesterHolds && supplier !== undefined) {
-    const message = {
-      type: 'forward',
-      order: orderOf(server, transaction),
-      file,
-      to: writer,
-      request,
-    } as const;
-    orderVia(server, transaction, supplier, message, writer, 'received');
-  }
+  transaction.phase = 'supply';
+  if (!transaction.requesterHolds) supply(server, entry, transaction);
   if (transaction.backup !== undefined) {
     transaction.term = newTerm(server, entry);
     prepareBackup(server, entry, transaction);
     prepareOwner(server, transaction, 0);
   }
-  // The backup's copy stays: it is the one the first write builds on.
-  for (const node of others) {
-    if (node !== transaction.backup) invalidate(server, transaction, node);
-  }
+  if (transaction.requesterHolds) invalidateOthers(server, entry, transaction);
 };
 
 /** From dirty, by another node: the old owner becomes the backup, the old backup is released. */
@@ -188,9 +205,10 @@ export const getModifiedAnswered = (
       transaction.requesterHolds = true;
       break;
     case 'forwardFailed':
-      // Its clean copy is gone; the server's own copy is as good. An owner cannot say this: the
-      // order stays open, and is repeated.
-      if (entry.state !== 'dirty') load(server, transaction);
+      // An owner cannot say this: the order stays open, and is repeated.
+      if (entry.state === 'dirty') break;
+      forgetSharer(entry, from);
+      supply(server, entry, transaction);
       break;
     case 'frozen':
       if (from !== entry.owner) break;
@@ -201,7 +219,9 @@ export const getModifiedAnswered = (
       if (message.full) {
         server.counters.backupsRefused++;
         transaction.refused.push(from);
-        if (entry.sharers.has(from)) invalidate(server, transaction, from);
+        if (transaction.phase === 'quiesce' && entry.sharers.has(from)) {
+          invalidate(server, transaction, from);
+        }
         transaction.backup = nextBackup(server, entry, transaction);
         prepareBackup(server, entry, transaction);
       } else {
@@ -284,20 +304,16 @@ const record = (server: Server, entry: DirectoryEntry, transaction: GetModified)
   }
 };
 
-/** The contents cannot be had: nobody holds a copy any more, and the backup gives its pages back. */
-const fail = (
-  server: Server,
-  entry: DirectoryEntry,
-  transaction: GetModified,
-  failure: string,
-): boolean => {
-  const { requester, request, backup } = transaction;
-  transaction.phase = 'release';
-  failRequest(server, requester, request, 'EIO', failure);
-  if (entry.sharers.size > 0) transition(entry, 'last-copy-dropped');
-  entry.sharers.clear();
-  if (backup !== undefined) invalidate(server, transaction, backup);
-  return backup === undefined;
+/**
+ * The disk's blocks are damaged, and no other node supplies a copy: the backup gives its pages back. After that the
+ * request begins again, once, behind an attempt at a repair; or it fails.
+ */
+const withdraw = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  const { backup } = transaction;
+  transaction.phase = 'withdraw';
+  if (backup === undefined) return;
+  forgetSharer(entry, backup);
+  invalidate(server, transaction, backup);
 };
 
 /** True when the transaction is over. */
@@ -306,17 +322,21 @@ export const advanceGetModified = (
   entry: DirectoryEntry,
   transaction: GetModified,
 ): boolean => {
-  const { file, release } = transaction;
-  if (transaction.failure !== undefined && transaction.phase === 'quiesce') {
-    return fail(server, entry, transaction, transaction.failure);
-  }
+  const { file, release, requester, request, failure } = transaction;
   switch (transaction.phase) {
     case 'refuse': {
       const refusal = refusalOf(server);
       const { code = 'EROFS', message = 'the write is refused' } = refusal ?? {};
-      failRequest(server, transaction.requester, transaction.request, code, message);
+      failRequest(server, requester, request, code, message);
       return true;
     }
+    case 'supply':
+      if (failure !== undefined) withdraw(server, entry, transaction);
+      else invalidateOthers(server, entry, transaction);
+      return false;
+    case 'withdraw':
+      failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
+      return true;
     case 'quiesce':
       record(server, entry, transaction);
       return false;

@@ -22,14 +22,18 @@ const asker = (transaction: GetShared): NodeId => {
   return transaction.requester.node;
 };
 
-/** Which sharer supplies: the one that comes after the asker's number in turn, to spread the load. */
+/**
+ * Which sharer supplies: the one that comes after the order's number in turn, to spread the load. Not the asker,
+ * which has given its copy up, though the notice may have been lost with a link. Or it has got another since
+ * this request was sent, and stays listed.
+ */
 const pickSharer = (
   server: Server,
   entry: DirectoryEntry,
   transaction: GetShared,
 ): NodeId | undefined => {
   const to = asker(transaction);
-  const sharers = [...entry.sharers].filter((node) => !areApart(server, node, to));
+  const sharers = [...entry.sharers].filter((node) => node !== to && !areApart(server, node, to));
   return sharers[transaction.sequence % sharers.length];
 };
 
@@ -58,8 +62,6 @@ export const startGetShared = (
   entry: DirectoryEntry,
   transaction: GetShared,
 ): void => {
-  // Who asks has given its copy up; the notice may have been lost with a link.
-  forgetSharer(entry, asker(transaction));
   server.counters.getShared++;
   if (!holdsRole(entry, asker(transaction))) supply(server, entry, transaction);
 };
@@ -102,7 +104,7 @@ export const advanceGetShared = (
     transaction.phase = 'confirm';
     if (contents.source === 'disk') server.counters.suppliedFromDisk++;
     else server.counters.suppliedFromMemory++;
-    const copies = copiesOf(entry) + 1;
+    const copies = copiesOf(entry) + (entry.sharers.has(to) ? 0 : 1);
     const data = {
       type: 'data',
       order: orderOf(server, transaction),

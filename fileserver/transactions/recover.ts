@@ -225,11 +225,29 @@ const release = (
   }
 };
 
-/** The disk's contents are to stand again, under a version of this term. True if they cannot be read. */
+/** Somebody whose dirty contents are what the disk should have: nothing was written to them under the mark. */
+const holderOfDisks = (server: Server, { file, reports }: Recover): Report | undefined => {
+  const { version } = server.meta(file);
+  return reports.find(
+    (each) =>
+      each.kind === 'dirty' &&
+      server.members.has(each.node) &&
+      compareVersions(each.version, version) === 0,
+  );
+};
+
+/** The disk's contents are to stand again, under a version of this term. True if they cannot be had. */
 const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
   const { file, term, contents, loses, failure } = transaction;
   const { mark } = server.meta(file);
   assert(mark !== undefined, `file ${file}: restored without having been dirty`);
+  const holder = contents === undefined && !loses ? holderOfDisks(server, transaction) : undefined;
+  if (holder !== undefined) {
+    transaction.source = holder.node;
+    transaction.version = holder.version;
+    prepareBackup(server, entry, transaction);
+    return false;
+  }
   if (contents === undefined) {
     log(server, 'warn', `file ${file} cannot be restored: ${failure ?? 'it cannot be read'}`);
     becomeUnavailable(server, entry, mark);

@@ -5,13 +5,14 @@
  */
 
 import { assert } from '../../protocol/assert.ts';
-import { OUTCOMES_KEPT, type NodeId, type Outcome } from '../../protocol/ids.ts';
+import { fileSizeBytes, OUTCOMES_KEPT, type NodeId, type Outcome } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { clip } from '../../protocol/open_files.ts';
 import { refusalOf } from '../degraded.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   commitContents,
+  contentsOf,
   failRequest,
   load,
   order,
@@ -115,7 +116,13 @@ const knownOutcome = (
 
 /** The disk has supplied the contents, or the write fails and the sharers keep their copies. */
 const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
-  const { file, contents, failure, requester, request } = transaction;
+  const { file, failure, requester, request, offset, bytes } = transaction;
+  const size = fileSizeBytes(server.options.geometry);
+  // A write of the whole file makes damaged blocks good, whatever they were.
+  if (transaction.contents === undefined && offset === 0 && bytes.length === size) {
+    transaction.contents = contentsOf(server, file, bytes, 'server');
+  }
+  const { contents } = transaction;
   if (contents === undefined) {
     failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
     return true;

@@ -83,7 +83,6 @@ export const advanceVerify = (
   if (transaction.phase === 'commit') {
     if (contents !== undefined) server.memory.put(file, contents.bytes);
     server.counters.filesRepaired++;
-    server.damaged.delete(file);
     log(server, 'warn', `${failure ?? ''}; made good from a copy in memory`);
     return true;
   }

@@ -14,6 +14,9 @@ const read = (request: number, offset = 0, length = 8): Message<'read'> => ({
 const answered = (messages: readonly Message[]): (number | string)[] =>
   messages.map((each) => ('request' in each ? each.request : each.type));
 
+const codes = (messages: readonly Message[]): string[] =>
+  messages.map((each) => ('code' in each ? each.code : each.type));
+
 describe('the turns of a file', () => {
   it('come in the order of the calls, reads and writes alike', () => {
     const run = new CacherRun();
@@ -54,6 +57,21 @@ describe('the turns of a file', () => {
     expect(answered(run.replies())).to.deep.equal([11]);
     run.server(dataFor(run.cacher.files.get(FILE)?.want?.message.request ?? 0));
     expect(answered(run.replies())).to.deep.equal([12]);
+  });
+
+  it('write through what replaces the whole file, when nobody can supply its contents', () => {
+    const run = new CacherRun();
+    run.open();
+    run.application('app', writeOf(11, 'contents'));
+    const refusal = { type: 'failed', code: 'EIO', message: 'a bad block' } as const;
+    run.server({ ...refusal, request: run.request('getModified') });
+    const request = run.request('writeThrough');
+    expect(answered(run.replies())).to.deep.equal([]);
+    run.server({ ...refusal, request });
+    expect(codes(run.replies())).to.deep.equal(['EIO']);
+    run.application('app', writeOf(12, 'content'));
+    run.server({ ...refusal, request: run.request('getModified') });
+    expect(codes(run.replies())).to.deep.equal(['EIO']);
   });
 
   it('leave out an application that has gone, and do not lose its write that is under way', () => {

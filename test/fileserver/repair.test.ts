@@ -1,8 +1,18 @@
 import { expect } from 'chai';
 import { FIRST_VERSION, type FileNumber } from '../../protocol/ids.ts';
-import type { Message } from '../../protocol/messages.ts';
 import { statusOf } from '../../fileserver/status.ts';
-import { codes, CONTENTS, FILE, GEOMETRY, HEARTBEAT_MS, LONG_MS, ServerRun } from './server_run.ts';
+import { entryOf } from '../../fileserver/server_state.ts';
+import { orderOf, type Message } from '../../protocol/messages.ts';
+import {
+  codes,
+  CONTENTS,
+  FILE,
+  GEOMETRY,
+  HEARTBEAT_MS,
+  LONG_MS,
+  registerOf,
+  ServerRun,
+} from './server_run.ts';
 
 const DAMAGE = `file ${FILE}: block 7 at offset 4711: its checksum is wrong`;
 
@@ -95,12 +105,52 @@ describe('damaged blocks of a file', () => {
     }
   });
 
+  it('are replaced by a write of the whole file, though nobody has them', () => {
+    const { run } = start();
+    const whole = { ...write, bytes: new TextEncoder().encode('CONTENTS') } as const;
+    run.from('c1', { ...whole, bytes: whole.bytes.slice(1) });
+    run.from('n1#1', fetched(fetchOf(run, 'n1#1'), false));
+    expect(codes(run.sent('c1'))).to.deep.equal(['EIO']);
+    run.from('c1', { ...whole, request: 3 });
+    run.from('n1#1', fetched(fetchOf(run, 'n1#1'), false));
+    run.settle();
+    expect(run.records.at(-1)).to.deep.include({ kind: 'contents', bytes: whole.bytes });
+    expect(damagedFiles(run)).to.deep.equal([]);
+  });
+
   it('do not hold a request up when the sharer that is asked is lost', () => {
     const { run } = start(400);
     run.from('c1', write);
     fetchOf(run, 'n1#1');
     run.pass(1000, 'n2');
     expect(codes(run.sent('c1'))).to.deep.equal(['EIO']);
+  });
+
+  it('are not asked for by a recovery if a node has what the disk should have', () => {
+    const { run } = start(400);
+    run.write('n2');
+    const { term } = entryOf(run.server, FILE);
+    run.pass(1000);
+    // Both were away, the owner before it was granted anything; the backup had a copy before.
+    run.damage = DAMAGE;
+    run.from('n2#2', registerOf('n2', 2));
+    const dirty = { file: FILE, kind: 'dirty', term, version: FIRST_VERSION } as const;
+    run.from('n1#2', registerOf('n1', 2, [dirty]));
+    const commands = run.take();
+    for (const [link, report] of [
+      ['n2#2', { kind: 'none', term: 0, version: FIRST_VERSION, ungranted: term, base: 0 }],
+      ['n1#2', { ...dirty, ungranted: 0, base: 0 }],
+    ] as const) {
+      const sent = commands.flatMap((each) =>
+        each.do === 'send' && each.to === link ? [each.message] : [],
+      );
+      const order = sent.map(orderOf).find((each) => each !== undefined);
+      if (order === undefined) throw new Error(`${link} is not asked`);
+      run.from(link, { ...report, type: 'recovered', order, file: FILE });
+    }
+    run.settle();
+    expect(run.entry()).to.equal('dirty owner n1 backup n2');
+    expect(run.server.counters.filesRepaired).to.equal(0);
   });
 
   it('are found by the scrub, which goes through all files, and repaired', () => {

@@ -172,6 +172,7 @@ export class ServerRun {
       },
       prepareOwner: { type: 'ownerPrepared', order, file },
       promote: { type: 'promoted', order, file },
+      confirmBackup: { type: 'backupConfirmed', order, file },
       readOnce: { type: 'readOnceDone', order, file, ...contents },
     };
     const answer = answers[message.type];

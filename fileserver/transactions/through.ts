@@ -17,6 +17,7 @@ import {
   load,
   order,
   orderOf,
+  outcomesOf,
   replyTo,
   type Server,
 } from '../server_state.ts';
@@ -109,18 +110,25 @@ const invalidateSharers = (
 
 /** What came of the same write when it was asked for before (rule 4). */
 const knownOutcome = (
-  { outcomes }: Contents,
+  { outcomes }: Pick<Contents, 'outcomes'>,
   { client, operation }: WriteThrough,
 ): Outcome | undefined =>
   outcomes.find((each) => each.client === client && each.operation === operation);
 
+/** A write of the whole file; not one that was applied before, since there may have been others after it. */
+const replacesAll = (server: Server, transaction: WriteThrough): boolean => {
+  const { file, offset, bytes } = transaction;
+  const outcomes = outcomesOf(server, file);
+  const whole = offset === 0 && bytes.length === fileSizeBytes(server.options.geometry);
+  return whole && knownOutcome({ outcomes }, transaction) === undefined;
+};
+
 /** The disk has supplied the contents, or the write fails and the sharers keep their copies. */
 const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough): boolean => {
-  const { file, failure, requester, request, offset, bytes } = transaction;
-  const size = fileSizeBytes(server.options.geometry);
-  // A write of the whole file makes damaged blocks good, whatever they were.
-  if (transaction.contents === undefined && offset === 0 && bytes.length === size) {
-    transaction.contents = contentsOf(server, file, bytes, 'server');
+  const { file, failure, requester, request } = transaction;
+  if (transaction.contents === undefined && replacesAll(server, transaction)) {
+    // What is damaged is of no use to it.
+    transaction.contents = contentsOf(server, file, transaction.bytes, 'server');
   }
   const { contents } = transaction;
   if (contents === undefined) {

@@ -116,6 +116,11 @@ describe('damaged blocks of a file', () => {
     run.settle();
     expect(run.records.at(-1)).to.deep.include({ kind: 'contents', bytes: whole.bytes });
     expect(damagedFiles(run)).to.deep.equal([]);
+    // The same call once more, as after a link that broke: what was written since must not be undone.
+    run.damage = DAMAGE;
+    run.from('c1', { ...whole, request: 3 });
+    run.settle();
+    expect(run.records.filter(({ kind }) => kind === 'contents')).to.have.length(1);
   });
 
   it('do not hold a request up when the sharer that is asked is lost', () => {

@@ -2,9 +2,8 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as pause } from 'node:timers/promises';
+import { besideModule } from '../netem/program_place.ts';
 import { FsError } from '../protocol/errors.ts';
 import { STOP_LIMIT_MS } from '../protocol/stopping.ts';
 import { EXIT, type ExitStatus } from './exit_status.ts';
@@ -27,7 +26,7 @@ const STOP_POLL_MS = 10;
 const TAIL_LINES = 12;
 
 /** The program itself: compiled, or its source when that is what runs now. */
-export const PROGRAM = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url));
+export const PROGRAM = besideModule('main', import.meta.url);
 
 export interface DaemonCommand {
   readonly name: string;

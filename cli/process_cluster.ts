@@ -9,17 +9,15 @@ import { fileURLToPath } from 'node:url';
 import { connect, type CoopFs, type FileLocation } from '../applib/index.ts';
 import { clusterPaths, requireClusterConfig, type ClusterPaths } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
-import { startDaemon } from './daemon_process.ts';
+import { PROGRAM, startDaemon } from './daemon_process.ts';
 import { isRunning, readProcessFile, type ProcessIdentity } from './process_file.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
 
 /** Compiled, as users run it; from source `npm run build` comes first. */
-const MAIN = fileURLToPath(
-  new URL(
-    extname(import.meta.url) === '.ts' ? '../dist/cli/main.js' : './main.js',
-    import.meta.url,
-  ),
-);
+const MAIN =
+  extname(PROGRAM) === '.ts'
+    ? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
+    : PROGRAM;
 const WAIT_LIMIT_MS = 30_000;
 const POLL_MS = 5;
 /** A server that was killed does not answer: it is asked again over a new link then. */
@@ -35,6 +33,7 @@ export interface LostFile {
 
 /** What of the server's account of itself these programs look at. */
 export interface ServerStatus {
+  readonly epoch: number;
   readonly dirtyFiles: number;
   readonly unprotectedFiles: number;
   readonly unavailableFiles: number;
@@ -48,6 +47,12 @@ export interface ServerStatus {
 /** Every dirty file is on two nodes, as far as the server knows. */
 export const isProtected = ({ unprotectedFiles, unavailableFiles }: ServerStatus): boolean =>
   unprotectedFiles + unavailableFiles === 0;
+
+/** All of these nodes are members, and every dirty file is on two of them. */
+export const isWhole = (status: ServerStatus, nodes: readonly string[]): boolean => {
+  const here = status.members.filter(({ linkUp }) => linkUp).map(({ node }) => node);
+  return isProtected(status) && nodes.every((node) => here.includes(node));
+};
 
 export interface Ran {
   readonly status: number;
@@ -175,10 +180,9 @@ export class ProcessCluster {
   /** Waits until all nodes are members and every dirty file is on two of them. */
   async settled(): Promise<ServerStatus> {
     const { nodes } = this;
-    return this.statusWhen('every node is a member, every dirty file on two', (status) => {
-      const here = status.members.filter(({ linkUp }) => linkUp).map(({ node }) => node);
-      return isProtected(status) && nodes.every((node) => here.includes(node));
-    });
+    return this.statusWhen('every node is a member, every dirty file on two', (status) =>
+      isWhole(status, nodes),
+    );
   }
 
   /** What `attempt` answers at last; it is asked again while that is undefined, in bounded time. */

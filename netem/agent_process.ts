@@ -3,16 +3,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
-import { extname } from 'node:path';
 import { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { AgentLink } from './agent_link.ts';
+import { besideModule } from './program_place.ts';
 
-export const AGENT_PROGRAM = fileURLToPath(
-  new URL(`./agent_main${extname(import.meta.url)}`, import.meta.url),
-);
+export const AGENT_PROGRAM = besideModule('agent_main', import.meta.url);
 export const OWN_NAMESPACE = '/proc/self/ns/net';
 
 /** Root's alone. */

@@ -1,11 +1,10 @@
 /** I/O: measures from outside whether a link does what it was told: datagrams through it, and a clock. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { besideModule } from '../program_place.ts';
 import type { IpLink, LinkEnd } from './ip_link.ts';
 
-const PROBE = fileURLToPath(new URL(`./probe${extname(import.meta.url)}`, import.meta.url));
+const PROBE = besideModule('probe', import.meta.url);
 const ECHO_PORT = 7007;
 const SINK_PORT = 7009;
 const ASKED = 2000;

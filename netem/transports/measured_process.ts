@@ -1,8 +1,8 @@
 /** I/O: a process that runs one side of a measurement, in whatever namespace and on whatever CPU; asked by messages. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { basename, extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
+import { besideModule } from '../program_place.ts';
 
 /** How the other side of the messages answers. */
 export type Handler<Job> = (job: Job) => Promise<unknown>;
@@ -43,10 +43,6 @@ export interface ProcessPlace {
   /** The only CPU it may use; undefined: any. */
   readonly cpu?: number | undefined;
 }
-
-/** A module of a process, by its name without the ending, beside the module of this URL. */
-export const besideModule = (name: string, moduleUrl: string): string =>
-  fileURLToPath(new URL(`./${name}${extname(moduleUrl)}`, moduleUrl));
 
 export const SERVER_PROCESS = besideModule('server_process', import.meta.url);
 export const CLIENT_PROCESS = besideModule('client_process', import.meta.url);

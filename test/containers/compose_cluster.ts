@@ -4,13 +4,12 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { connect, type CoopFs } from '../../applib/index.ts';
 import { composeProgram } from '../../cli/compose.ts';
-import { docker, leftovers, output, removeAtTheEnd } from './engine.ts';
+import { isWhole, type ServerStatus } from '../../cli/process_cluster.ts';
+import { docker, leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
 const FIXED_ADDRESSES: Readonly<Record<string, number>> = {
   server: 10,
@@ -23,15 +22,6 @@ const FIXED_ADDRESSES: Readonly<Record<string, number>> = {
 const WAIT_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 const NETWORKS = 200;
-
-export interface ServerStatus {
-  readonly epoch: number;
-  readonly dirtyFiles: number;
-  readonly unprotectedFiles: number;
-  readonly unavailableFiles: number;
-  readonly lostFiles: readonly { readonly file: number }[];
-  readonly members: readonly { readonly node: string; readonly linkUp: boolean }[];
-}
 
 export class ComposeCluster {
   readonly project: string;
@@ -160,9 +150,7 @@ export class ComposeCluster {
   async settled(): Promise<ServerStatus> {
     return this.until('every node is a member and every dirty file on two of them', async () => {
       const status = await this.serverStatus();
-      const here = status.members.filter(({ linkUp }) => linkUp).map(({ node }) => node);
-      const whole = NODES.every((node) => here.includes(node));
-      if (whole && status.unprotectedFiles + status.unavailableFiles === 0) return status;
+      if (isWhole(status, NODES)) return status;
       throw new Error(JSON.stringify(status));
     });
   }

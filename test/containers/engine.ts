@@ -1,7 +1,11 @@
 /** Does I/O: the Docker engine of this machine, and what must not be left behind in it. */
 
 import { execFile, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+
+/** The repository: what is built into the image, and where its compose files are. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 const OUTPUT_LIMIT_BYTES = 16 * 2 ** 20;
 

@@ -3,12 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { composeProgram } from '../../cli/compose.ts';
-import { leftovers, output, removeAtTheEnd } from './engine.ts';
+import { leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A person needs longer from one command to the next; nodes that were just started take this long. */
 const BETWEEN_COMMANDS_MS = 3000;
 

@@ -4,13 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { composeProgram } from '../../cli/compose.ts';
 import { endOf } from '../cli/coopfs.ts';
-import { docker, leftovers, output, removeAtTheEnd } from './engine.ts';
+import { docker, leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const WAIT_LIMIT_MS = 120_000;
 const POLL_MS = 300;
 /** With the network that an engine makes for its first swarm. */

@@ -8,7 +8,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectAnew, countOf, startServer, type Figures, type Scene } from '../bench_run.ts';
 import type { FloodJob, MeasuredRequests } from '../../../netem/transports/jobs.ts';
-import { MeasuredProcess, besideModule } from '../../../netem/transports/measured_process.ts';
+import { besideModule } from '../../../netem/program_place.ts';
+import { MeasuredProcess } from '../../../netem/transports/measured_process.ts';
 import { median } from '../../../netem/transports/statistics.ts';
 
 const FLOOD_PROCESS = besideModule('../flood_process', import.meta.url);

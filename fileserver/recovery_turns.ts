@@ -5,36 +5,40 @@
  */
 
 import type { FileNumber } from '../protocol/ids.ts';
-import { entryOf, type Server } from './server_state.ts';
+import type { DirectoryEntry } from './directory_entry.ts';
+import type { Server } from './server_state.ts';
 
 /** Enough to keep the nodes and the disk's group commit busy. */
 export const RECOVERIES_AT_ONCE = 64;
 
 /** True if the recovery of the file may start; else it has its place among those that wait. */
-export const mayRecover = (server: Server, file: FileNumber): boolean => {
-  if (server.recovering.size < server.options.recoveriesAtOnce || server.recoveryDue === file) {
-    return true;
+export const mayRecover = (server: Server, { file, queue }: DirectoryEntry): boolean => {
+  const { recovering, recoveryDue, recoveriesWaiting, options } = server;
+  if (recovering.size < options.recoveriesAtOnce || recoveryDue === file) return true;
+  // What stands behind the recovery in the file's queue is somebody's request.
+  const { urgent, others } = recoveriesWaiting;
+  if (queue.length > 1) {
+    others.delete(file);
+    urgent.add(file);
+  } else if (!urgent.has(file)) {
+    others.add(file);
   }
-  server.recoveriesWaiting.add(file);
   return false;
 };
-
-const isWaitedFor = (server: Server, file: FileNumber): boolean =>
-  entryOf(server, file).queue.length > 1;
 
 /** The next that may start, if fewer than `most` run; its turn begins. */
 export const nextRecovery = (server: Server, most: number): FileNumber | undefined => {
   if (server.recovering.size >= most || server.recoveryDue !== undefined) return undefined;
-  let next: FileNumber | undefined;
-  for (const file of server.recoveriesWaiting) {
-    next ??= file;
-    if (!isWaitedFor(server, file)) continue;
-    next = file;
-    break;
-  }
-  if (next !== undefined) server.recoveriesWaiting.delete(next);
+  const { urgent, others } = server.recoveriesWaiting;
+  const [next = others.values().next().value] = urgent;
+  if (next !== undefined) noLongerWaits(server, next);
   server.recoveryDue = next;
   return next;
+};
+
+export const noLongerWaits = ({ recoveriesWaiting }: Server, file: FileNumber): void => {
+  recoveriesWaiting.urgent.delete(file);
+  recoveriesWaiting.others.delete(file);
 };
 
 export const turnIsOver = (server: Server): void => {

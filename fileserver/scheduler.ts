@@ -21,7 +21,7 @@ import {
   type Server,
 } from './server_state.ts';
 import { keepTerm } from './terms.ts';
-import { mayRecover, nextRecovery, turnIsOver } from './recovery_turns.ts';
+import { mayRecover, nextRecovery, noLongerWaits, turnIsOver } from './recovery_turns.ts';
 import {
   isWriting,
   newRecover,
@@ -85,7 +85,7 @@ export const runQueue = (server: Server, entry: DirectoryEntry): void => {
 
 const mayStart = (server: Server, entry: DirectoryEntry, head: Transaction): boolean => {
   if (isWriting(head) && entry.readers.size > 0) return false;
-  if (head.kind === 'recover') return mayRecover(server, entry.file);
+  if (head.kind === 'recover') return mayRecover(server, entry);
   if (entry.unavailable) return false;
   // Holders of leases from before a restart may still read: nobody may write yet.
   return !isWriting(head) || server.now >= server.quietUntilMs;
@@ -226,7 +226,7 @@ export const settle = (server: Server, entry: DirectoryEntry, transaction: Trans
 /** Whom it asks is known when it starts: copies may have been given since it was queued, nodes lost. */
 const takeTurn = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
   server.recovering.add(transaction.sequence);
-  server.recoveriesWaiting.delete(entry.file);
+  noLongerWaits(server, entry.file);
   const parties = [...new Set([...transaction.asked, ...partiesOf(entry, [])])];
   transaction.asked = parties.filter((node) => server.members.has(node));
 };

@@ -73,7 +73,7 @@ export const newServer = (
   reprotection: undefined,
   lastReprotectionMs: undefined,
   recovering: new Set(),
-  recoveriesWaiting: new Set(),
+  recoveriesWaiting: { urgent: new Set(), others: new Set() },
   recoveryDue: undefined,
   losses: new Map(),
   unavailableSince: new Map(),

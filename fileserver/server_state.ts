@@ -158,7 +158,7 @@ export interface Server {
   lastReprotectionMs: number | undefined;
   /** Recoveries that run, and files whose recovery waits for its turn (recovery_turns.ts). */
   recovering: Set<number>;
-  recoveriesWaiting: Set<FileNumber>;
+  recoveriesWaiting: { readonly urgent: Set<FileNumber>; readonly others: Set<FileNumber> };
   /** The one that is being started, so that none is started within it. */
   recoveryDue: FileNumber | undefined;
   /** Files that have lost writes, how often, and, of the last in this life, which term of which nodes. */

@@ -22,7 +22,13 @@ describe('the choice of a backup', () => {
   };
   const choose = (run: ServerRun, ...refused: string[]): string | undefined => {
     const { server } = run;
-    return chooseBackup(server, entryOf(server, FILE), server.nextSequence, N1, refused as NodeId[]);
+    return chooseBackup(
+      server,
+      entryOf(server, FILE),
+      server.nextSequence,
+      N1,
+      refused as NodeId[],
+    );
   };
 
   it('takes who has most free pages', () => {

@@ -12,7 +12,7 @@ export type DegradedPolicy = 'write-through' | 'refuse';
 /** True while no write can be kept in two memories. */
 export const isDegraded = (server: Server): boolean => {
   let staying = 0;
-  for (const { leaving } of server.members.values()) if (!leaving) staying++;
+  for (const { leaving, former } of server.members.values()) if (!leaving && !former) staying++;
   return staying < 2;
 };
 

@@ -29,7 +29,7 @@ export const lose = (server: Server, member: MemberRecord): void => {
 };
 
 /** Notes the dirty files that have one copy now, and since when: the member was last heard then. */
-const beginReprotection = (server: Server, { node, heartbeatMs }: MemberRecord): void => {
+export const beginReprotection = (server: Server, { node, heartbeatMs }: MemberRecord): void => {
   const running = server.reprotection;
   const files = running?.files ?? new Set();
   for (const { file, owner, backup } of server.entries.values()) {

@@ -11,10 +11,14 @@ import { fileExists, log, sendTo, type MemberRecord, type Server } from './serve
 import { isWriting, newWriteBack, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
+/** The members as others know them: each node once. */
+export const presentMembers = (server: Server): MemberRecord[] =>
+  [...server.members.values()].filter(({ former }) => !former);
+
 /** The member list as every cacher gets it. */
 export const memberList = (server: Server): Message<'members'> => ({
   type: 'members',
-  members: [...server.members.values()].map(({ node, incarnation, address }) => ({
+  members: presentMembers(server).map(({ node, incarnation, address }) => ({
     node,
     incarnation,
     address,
@@ -69,7 +73,7 @@ export const submitWriteBack = (server: Server, file: FileNumber): void => {
 };
 
 /** The transaction asks, has asked or will ask something of `node`. */
-const concerns = (transaction: Transaction, node: NodeId): boolean =>
+export const concerns = (transaction: Transaction, node: NodeId): boolean =>
   (transaction.requester.kind === 'member' && transaction.requester.node === node) ||
   transaction.awaited.some((each) => each.from === node || each.resend.to === node) ||
   // The new pair is not in the directory before the grant; the old backup is not after it.

@@ -9,6 +9,7 @@ import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
+import { becomeFormer } from './former_lives.ts';
 import { checkHoldings } from './impossible_reports.ts';
 import { lossList } from './lost_files.ts';
 import { memberList, tellMembers } from './membership.ts';
@@ -17,6 +18,9 @@ import type { Recover } from './transaction.ts';
 import { entryOf, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
 
 type Register = Message<'register'>;
+
+/** Which part of a lease a node must be silent for, after another life of it has come, to count as gone. */
+const SILENCE_SHARE = 0.5;
 
 /** Throws FsError if this can never be a member. */
 const check = (server: Server, link: string, message: Register): void => {
@@ -32,17 +36,20 @@ const check = (server: Server, link: string, message: Register): void => {
 };
 
 /**
- * A node of this name is a member, in another life. The newcomer waits until that life's lease is
- * over; if it goes on beating, it is alive, and the newcomer is refused: FsError EBUSY.
+ * A node of this name is a member, in another life. If that one goes on beating it is alive, and the newcomer
+ * is refused: FsError EBUSY. True as long as that cannot be told.
  */
-const waitForOldSelf = (server: Server, link: string, known: MemberRecord): void => {
+const mayBeAlive = (server: Server, link: string, known: MemberRecord): boolean => {
   const { node } = known;
   const waiting = server.newcomers.get(node);
   if (waiting?.link !== link) {
     server.newcomers.set(node, { link, sinceMs: server.now });
-    return;
+    return true;
   }
-  if (known.heartbeatMs <= waiting.sinceMs + server.options.heartbeatMs) return;
+  const { heartbeatMs, leaseMs } = server.options;
+  if (known.heartbeatMs <= waiting.sinceMs + heartbeatMs) {
+    return server.now < Math.max(waiting.sinceMs, known.heartbeatMs) + leaseMs * SILENCE_SHARE;
+  }
   server.newcomers.delete(node);
   const text = `a cacher named ${node} is alive at ${known.address}: choose another name`;
   throw new FsError('EBUSY', text);
@@ -54,8 +61,8 @@ export const register = (server: Server, link: string, message: Register): void 
   try {
     check(server, link, message);
     if (known !== undefined && known.incarnation !== message.incarnation) {
-      waitForOldSelf(server, link, known);
-      return;
+      if (mayBeAlive(server, link, known)) return;
+      becomeFormer(server, known);
     }
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
@@ -65,8 +72,9 @@ export const register = (server: Server, link: string, message: Register): void 
     server.commands.push({ do: 'send', to: link, message: refusal });
     return;
   }
-  if (known === undefined) admit(server, link, message);
-  else resume(server, known);
+  const member = server.members.get(message.node);
+  if (member === undefined) admit(server, link, message);
+  else resume(server, member);
 };
 
 const answer = (
@@ -124,6 +132,7 @@ const admit = (server: Server, link: string, message: Register): void => {
     firstClient: firstClientNumber(server.options.epoch, server.nextRegistration++),
     firstSequence: server.nextSequence,
     leaving: false,
+    former: false,
     fenced: false,
   });
   server.links.set(link, node);

@@ -15,6 +15,7 @@ import {
   contentsOf,
   entryOf,
   failRequest,
+  isFormer,
   log,
   orderOf,
   sendTo,
@@ -86,7 +87,9 @@ export const runQueue = (server: Server, entry: DirectoryEntry): void => {
 const mayStart = (server: Server, entry: DirectoryEntry, head: Transaction): boolean => {
   if (isWriting(head) && entry.readers.size > 0) return false;
   if (head.kind === 'recover') return mayRecover(server, entry);
-  if (entry.unavailable) return false;
+  if (entry.unavailable || isFormer(server, entry.owner) || isFormer(server, entry.backup)) {
+    return false;
+  }
   // Holders of leases from before a restart may still read: nobody may write yet.
   return !isWriting(head) || server.now >= server.quietUntilMs;
 };
@@ -143,7 +146,7 @@ export const preempt = (server: Server, entry: DirectoryEntry): void => {
  */
 const isWaitedFor = (server: Server, transaction: Transaction): boolean => {
   const { kind, requester } = transaction;
-  if (kind === 'recover') return false;
+  if (kind === 'recover' || transaction.vain) return false;
   if (
     kind === 'getModified' &&
     (transaction.phase === 'grant' || transaction.phase === 'release')
@@ -250,7 +253,10 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (entry.writer === undefined && entry.readers.size === 0) checkEntry(entry);
   if (transaction.kind === 'recover' && !entry.unavailable) endReprotection(server, entry.file);
-  if (entry.state !== 'dirty') noteClean(server, entry.file);
+  if (entry.state !== 'dirty') {
+    entry.empty.clear();
+    noteClean(server, entry.file);
+  }
   runQueue(server, entry);
   const idle = entry.writer === undefined && entry.readers.size === 0 && entry.queue.length === 0;
   // What is left of an uncached file is on the disk.

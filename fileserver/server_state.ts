@@ -56,6 +56,8 @@ export interface MemberRecord {
   /** Transactions from this one on may give it a part; orders of earlier ones are void to it (rule 7). */
   readonly firstSequence: number;
   leaving: boolean;
+  /** Another life of its node has registered since; its lease is not over yet (former_lives.ts). */
+  former: boolean;
   /** It said what cannot be: it is not listened to, so that its lease runs out. */
   fenced: boolean;
 }
@@ -197,6 +199,10 @@ export const noSuchFile = (server: Server, request: number, file: number): Messa
   const message = `file ${file} does not exist: files are 0 to ${last}`;
   return { type: 'failed', request, code: 'ENOENT', message };
 };
+
+/** An earlier life of a node, which has a lease and cannot be asked anything. */
+export const isFormer = (server: Server, node: NodeId | undefined): boolean =>
+  node !== undefined && server.members.get(node)?.former === true;
 
 export const entryOf = (server: Server, file: FileNumber): DirectoryEntry => {
   assert(fileExists(server, file), `file ${file} is outside the volume`);

@@ -1,9 +1,10 @@
 /** What the server can tell of one file and of itself. */
 
-import { SERVER, type FileNumber } from '../protocol/ids.ts';
+import { SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { isDegraded } from './degraded.ts';
-import { entryOf, type Server } from './server_state.ts';
+import { presentMembers } from './membership.ts';
+import { entryOf, isFormer, type Server } from './server_state.ts';
 import { termInForce } from './terms.ts';
 
 export const whereIs = (
@@ -14,10 +15,18 @@ export const whereIs = (
   const entry = entryOf(server, file);
   const { state, version, owner, backup, sharers, eviction } = entry;
   const term = termInForce(server, entry);
-  const holders = { owner, backup, sharers: [...sharers] };
+  const holders = {
+    owner: nameOf(server, owner),
+    backup: nameOf(server, backup),
+    sharers: [...sharers].filter((node) => !isFormer(server, node)),
+  };
   const { epoch } = server.options;
   return { type: 'whereDone', request, file, state, version, term, ...holders, epoch, eviction };
 };
+
+/** The name of a node, in whichever of its lives. */
+const nameOf = (server: Server, node: NodeId | undefined): NodeId | undefined =>
+  isFormer(server, node) ? (node?.split('#', 1)[0] as NodeId) : node;
 
 export const statusOf = (server: Server, request: number): Message<'statusDone'> => {
   let dirty = 0;
@@ -26,7 +35,7 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     if (entry.state === 'dirty') dirty++;
     if (entry.unavailable) unavailable++;
   }
-  const members = [...server.members.values()].map(
+  const members = presentMembers(server).map(
     ({ node, incarnation, address, pages, freePages, linkUp, leaving }) => ({
       node,
       incarnation,

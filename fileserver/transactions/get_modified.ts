@@ -16,6 +16,7 @@ import { transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   commit,
   failRequest,
+  isFormer,
   load,
   log,
   order,
@@ -92,7 +93,9 @@ const otherSharers = (entry: DirectoryEntry, transaction: GetModified): NodeId[]
 const supply = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
   const { file, request } = transaction;
   const to = asker(transaction);
-  const suppliers = otherSharers(entry, transaction).filter((node) => !areApart(server, node, to));
+  const suppliers = otherSharers(entry, transaction).filter(
+    (node) => !isFormer(server, node) && !areApart(server, node, to),
+  );
   const supplier = suppliers.find((node) => node === transaction.backup) ?? suppliers[0];
   if (supplier === undefined) {
     load(server, transaction);

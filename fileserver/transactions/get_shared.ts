@@ -7,6 +7,7 @@ import { areApart } from '../apart.ts';
 import { copiesOf, transition, type DirectoryEntry } from '../directory_entry.ts';
 import {
   failRequest,
+  isFormer,
   load,
   order,
   orderOf,
@@ -33,7 +34,9 @@ const pickSharer = (
   transaction: GetShared,
 ): NodeId | undefined => {
   const to = asker(transaction);
-  const sharers = [...entry.sharers].filter((node) => node !== to && !areApart(server, node, to));
+  const sharers = [...entry.sharers].filter(
+    (node) => node !== to && !isFormer(server, node) && !areApart(server, node, to),
+  );
   return sharers[transaction.sequence % sharers.length];
 };
 

@@ -8,6 +8,12 @@ const LEASE_MS = 400;
 /** With its margin of a quarter. */
 const LOST_MS = 500;
 
+/** The links that were ordered to say what they hold since the last `take`. */
+const recovering = (run: ServerRun): string[] =>
+  run
+    .take()
+    .flatMap((each) => (each.do === 'send' && each.message.type === 'recover' ? [each.to] : []));
+
 describe('membership', () => {
   it('admits a cacher and tells the others', () => {
     const run = new ServerRun();
@@ -39,23 +45,39 @@ describe('membership', () => {
     expect(run.sent('n1#1')[0]?.type).to.equal('data');
   });
 
-  it('admits a new incarnation when the lease and the margin of its old self are over', () => {
+  it('admits a new incarnation once its old self is silent, which keeps what it held until its lease is over', () => {
     const run = new ServerRun('share', LEASE_MS);
-    run.register('n1', 'n2');
+    run.register('n1', 'n2', 'n3');
     run.write('n1');
     handleLinkDown(run.server, 'n2#1', 0);
     run.from('n2#2', registerOf('n2', 2));
-    run.pass(LOST_MS - 1, 'n1');
+    run.pass(LEASE_MS / 2 - 1, 'n1', 'n3');
     run.from('n2#2', registerOf('n2', 2));
     expect(run.sent('n2#2')).to.deep.equal([]);
-    expect(run.entry()).to.equal('dirty owner n1 backup n2');
-    run.pass(1, 'n1');
+    run.pass(1, 'n1', 'n3');
     run.from('n2#2', registerOf('n2', 2));
-    const sent = run.take().flatMap((each) => (each.do === 'send' ? [each] : []));
-    expect(codes(sent.filter(({ to }) => to === 'n2#2').map((each) => each.message))).to.include(
-      'registered',
-    );
-    expect(codes(sent.map(({ message }) => message))).to.include('recover');
+    expect(codes(run.sent('n2#2'))).to.include('registered');
+    // Its place as backup is its old self's, and so is the lease.
+    run.pass(LOST_MS - LEASE_MS / 2 - 1, 'n1', 'n2#2', 'n3');
+    expect(run.entry()).to.equal('dirty owner n1 backup n2#1');
+    expect(recovering(run)).to.deep.equal([]);
+    run.pass(1, 'n1', 'n2#2', 'n3');
+    expect(recovering(run)).to.deep.equal(['n1#1']);
+  });
+
+  it('carries nothing out that the old self of a node had asked for', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2', 'n3');
+    run.from('n2#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    expect(run.server.running.size).to.equal(1);
+    run.from('n2#2', registerOf('n2', 2));
+    run.pass(LEASE_MS / 2, 'n1', 'n3');
+    run.from('n2#2', registerOf('n2', 2));
+    run.pass(LOST_MS, 'n1', 'n2#2', 'n3');
+    run.settle();
+    expect(run.entry()).to.equal('uncached');
+    expect(run.server.running.size).to.equal(0);
+    expect([...run.server.members.keys()]).to.have.members(['n1', 'n2', 'n3']);
   });
 
   it('lets an old self go on whose link was new, whoever waits for its name', () => {
@@ -96,7 +118,13 @@ describe('membership', () => {
     const run = new ServerRun();
     for (let count = 1; count < MEMBERS_LIMIT; count++) {
       const node = `m${count}` as NodeId;
-      const record = { ...registerOf(node), link: '', linkUp: false, leaving: false };
+      const record = {
+        ...registerOf(node),
+        link: '',
+        linkUp: false,
+        leaving: false,
+        former: false,
+      };
       const hints = { freePages: 0, oldestUseMs: 0, heartbeatMs: 0, fresh: false, fenced: false };
       const lease = {
         renewedMs: 0,

@@ -183,12 +183,13 @@ export class ServerRun {
     }
   }
 
-  /** A heartbeat of a member that heard the answers to all before it. */
+  /** A heartbeat of a member, in its first life unless it is named n1#2, that heard the answers to all before it. */
   beat(node: string, echo?: number): void {
     const sequence = (this.#heartbeats.get(node) ?? 0) + 1;
     this.#heartbeats.set(node, sequence);
     const hints = { freePages: PAGES, oldestUseMs: 0, candidates: [] };
-    this.from(`${node}#1`, { type: 'heartbeat', sequence, ...hints, echo: echo ?? sequence - 1 });
+    const link = node.includes('#') ? node : `${node}#1`;
+    this.from(link, { type: 'heartbeat', sequence, ...hints, echo: echo ?? sequence - 1 });
   }
 
   /** Lets time pass, heartbeat by heartbeat, in which these members are heard and hear. */

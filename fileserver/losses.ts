@@ -35,7 +35,9 @@ export const beginReprotection = (server: Server, { node, heartbeatMs }: MemberR
   for (const { file, owner, backup } of server.entries.values()) {
     if (owner === node || backup === node) files.add(file);
   }
-  if (files.size > 0) server.reprotection = running ?? { sinceMs: heartbeatMs, files };
+  if (files.size === 0) return;
+  server.reprotection = running ?? { sinceMs: heartbeatMs, files };
+  log(server, 'info', `dirty files that are on one node only: ${files.size}`);
 };
 
 const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => {

@@ -347,7 +347,9 @@ const finish = (
     transition(entry, 'restored');
   }
   entry.version = server.meta(entry.file).version;
-  const to = transaction.source ?? 'the disk';
-  log(server, 'info', `file ${entry.file} recovered from ${to} at ${formatVersion(version)}`);
+  // Thousands may come from their other holder: the loss and its end are logged, not each of them.
+  if (transaction.source === undefined) {
+    log(server, 'info', `file ${entry.file} stands as on the disk, at ${formatVersion(version)}`);
+  }
   return true;
 };

@@ -140,11 +140,12 @@ export class Impairment {
       case 'random':
         return this.#lossDraw.next() < loss.probability;
       case 'gilbert-elliott': {
-        // The state changes before the datagram meets it, as in the kernel.
+        // A datagram meets the state that the one before it has left, as in the kernel (loss_gilb_ell, which
+        // changes the state first, but looks at what it was): the first one meets the good state.
+        const chance = this.#bad ? loss.lossInBad : loss.lossInGood;
         const change = this.#random();
         if (this.#bad) this.#bad = change >= loss.toGood;
         else this.#bad = change < loss.toBad;
-        const chance = this.#bad ? loss.lossInBad : loss.lossInGood;
         if (chance === 0 || chance === 1) return chance === 1;
         return this.#random() < chance;
       }

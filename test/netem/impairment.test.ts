@@ -71,6 +71,13 @@ describe('the impairment of one direction', () => {
     expect(losses / bursts).to.be.within(3.6, 4.4);
   });
 
+  it('meets each datagram in the state that the one before it has left, as the kernel does', () => {
+    const turns = { model: 'gilbert-elliott', toBad: 1, toGood: 1, lossInGood: 0, lossInBad: 1 };
+    const of = impairment({ loss: turns as Fault['loss'] });
+    const lost = [1, 2, 3, 4].map(() => of.decide(new Uint8Array(1), 0).length === 0);
+    expect(lost).to.deep.equal([false, true, false, true]);
+  });
+
   it('doubles, and a datagram that is doubled and lost comes once', () => {
     const cut = { model: 'random', probability: 1, correlation: 0 } as const;
     expect(arrivals(impairment({ duplicate: 1 }), 3)).to.have.length(6);

@@ -17,7 +17,7 @@ import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluste
 import { commandsOf } from './netem_commands.ts';
 import { planInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
-import { declareOptions, resolveOptions } from './options.ts';
+import { declareOptions, resolveOptions, typedIn } from './options.ts';
 
 const HOLDING = [...CLUSTER_OPTIONS, 'for', 'detach', 'dryRun'] as const;
 const APPLY = ['impaired', 'link', 'both', 'seed', ...HOLDING] as const;
@@ -114,25 +114,45 @@ const targetInWords = (target: Target): string => {
   }
 };
 
-/** What is to be known before a profile is applied: the lease, and what composing loses. */
-const warnings = async (cluster: NetemCluster, profile: Profile, plan: Plan): Promise<string[]> => {
+/** What to tell somebody who asks for a seed where there is none; undefined if all nodes have one. */
+const seedWarning = (seed: number, seedless: readonly string[]): string | undefined =>
+  seedless.length === 0
+    ? undefined
+    : `warning: --seed ${seed} changes nothing at ${seedless.join(', ')}: netem takes a seed from iproute2 6.6 ` +
+      'and Linux 6.6 on; every run there loses other datagrams; what can be repeated is --engine relay';
+
+/** What is to be known before a profile is applied: lease, seed (if it is asked for), what composing loses. */
+const warnings = async (
+  cluster: NetemCluster,
+  profile: Profile,
+  plan: Plan,
+  seed: number | undefined,
+): Promise<string[]> => {
   const fault = faultOf(profile, 'up');
   const lease =
     cluster.leaseMs === undefined ? undefined : leaseWarning(profile.name, fault, cluster.leaseMs);
   const present = [...plan.keys()].map(async (node) => {
     const link = await cluster.dial(node).catch(() => undefined);
-    if (link === undefined) return [];
-    const { settings } = await link.ask<'show'>({ do: 'show' });
+    if (link === undefined) return undefined;
+    const { seeded, settings } = await link.ask<'show'>({ do: 'show' });
     link.close();
-    return settings.flatMap(({ rules }) => rules.map((rule) => rule.fault));
+    return {
+      node,
+      seeded,
+      faults: settings.flatMap(({ rules }) => rules.map((rule) => rule.fault)),
+    };
   });
-  const notes = (await Promise.all(present))
-    .filter((faults) => faults.length > 0)
-    .map((faults) => compositionNote([...faults, fault]));
+  const shown = (await Promise.all(present)).filter((each) => each !== undefined);
+  const notes = shown
+    .filter(({ faults }) => faults.length > 0)
+    .map(({ faults }) => compositionNote([...faults, fault]));
   const note = notes.find((each) => each !== undefined);
-  return [lease, note === undefined ? undefined : `warning: ${note}`].filter(
-    (each) => each !== undefined,
-  );
+  const seedless = shown.filter(({ seeded }) => !seeded).map(({ node }) => node);
+  return [
+    lease,
+    seed === undefined ? undefined : seedWarning(seed, seedless),
+    note === undefined ? undefined : `warning: ${note}`,
+  ].filter((each) => each !== undefined);
 };
 
 export const applyCommand = (): Command => {
@@ -157,7 +177,8 @@ export const applyCommand = (): Command => {
     const profile = profileNamed(name);
     const target = targetOf(options);
     const plan = planProfile(cluster.nodes, profile, target, options.seed, newId(name));
-    for (const line of await warnings(cluster, profile, plan)) printError(line);
+    const seed = typedIn(command)('seed') ? options.seed : undefined;
+    for (const line of await warnings(cluster, profile, plan, seed)) printError(line);
     const fault = faultInWords(faultOf(profile, 'up'));
     return holdPlan(cluster, plan, `${name} on ${targetInWords(target)}: ${fault}`, options);
   });

@@ -17,6 +17,8 @@ export interface AgentEngine {
   readonly probing: Probing;
   /** Makes what is in the table apply, and nothing else. @throws FsError if it cannot. */
   apply(): Promise<void>;
+  /** Whether the same seed brings the same losses again. */
+  isSeeded(): Promise<boolean>;
   /** The commands that a setting would bring about, if it is by commands. */
   preview?(setting: Setting): Promise<string[]>;
   sendProbe(peer: string, bytes: Uint8Array): void;
@@ -131,13 +133,8 @@ export class NetemAgent {
         return this.#preview(request);
       case 'clear':
         return this.#clear(request);
-      case 'show': {
-        this.#table.expire(now);
-        const settings = this.#table
-          .settings()
-          .map((each) => ({ ...each, leftMs: this.#table.leftMs(each.id, now) }));
-        return { engine: this.#engine.name, settings } satisfies Answer<'show'>;
-      }
+      case 'show':
+        return this.#show();
       case 'expect':
         if (!probing.expect(request.token, now + request.forMs, now)) {
           throw new Error('too many probes are expected: try again in a few seconds');
@@ -170,6 +167,16 @@ export class NetemAgent {
 
   async #preview({ setting }: Extract<Request, { do: 'preview' }>): Promise<Answer<'preview'>> {
     return { commands: (await this.#engine.preview?.(setting)) ?? [] };
+  }
+
+  async #show(): Promise<Answer<'show'>> {
+    const seeded = await this.#engine.isSeeded();
+    const now = performance.now();
+    this.#table.expire(now);
+    const settings = this.#table
+      .settings()
+      .map((each) => ({ ...each, leftMs: this.#table.leftMs(each.id, now) }));
+    return { engine: this.#engine.name, seeded, settings };
   }
 
   async #clear({ what }: Extract<Request, { do: 'clear' }>): Promise<Answer<'clear'>> {

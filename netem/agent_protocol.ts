@@ -94,7 +94,11 @@ export const ANSWERS = {
   hold: z.object({ outcome: z.enum(['new', 'renewed', 'cleared']) }),
   preview: z.object({ commands: z.array(z.string()) }),
   clear: z.object({ cleared: z.array(z.string()) }),
-  show: z.object({ engine: z.enum(['relay', 'tc']), settings: z.array(shown) }),
+  show: z.object({
+    engine: z.enum(['relay', 'tc']),
+    seeded: z.boolean(),
+    settings: z.array(shown),
+  }),
   expect: z.object({}),
   arrived: z.object({ count: z.number() }),
   probe: probeResult,

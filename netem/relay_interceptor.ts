@@ -46,6 +46,10 @@ export class RelayInterceptor implements Interceptor, AgentEngine {
     return Promise.resolve();
   }
 
+  isSeeded(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
   sendProbe(peer: string, bytes: Uint8Array): void {
     if (!this.outgoing(peer, bytes)) this.#socket?.send(peer, bytes);
   }

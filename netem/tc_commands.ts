@@ -114,9 +114,19 @@ const faultsOf = (settings: readonly Setting[], direction: Direction): Faults =>
 };
 
 export interface Capabilities {
-  /** Whether tc and its netem take a seed. */
+  /** Whether tc and the kernel's netem take a seed. */
   readonly seed: boolean;
 }
+
+/** Linux from 6.6 on; those before it take the word, and do nothing with it. */
+const SEEDED_RELEASE = [6, 6] as const;
+
+/** By netem's help, as tc prints it, and the kernel's release. */
+export const knowsSeed = (netemHelp: string, release: string): boolean => {
+  const [major = 0, minor = 0] = release.split('.').map((part) => Number.parseInt(part, 10));
+  const [first, second] = SEEDED_RELEASE;
+  return /\bseed\b/.test(netemHelp) && (major > first || (major === first && minor >= second));
+};
 
 /** The tree of queues at one device, for datagrams that leave through it. */
 const treeAt = (

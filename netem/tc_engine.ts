@@ -16,6 +16,7 @@ import {
   construction,
   devicesIn,
   inTheWay,
+  knowsSeed,
   removal,
   type Capabilities,
   type Command,
@@ -134,6 +135,10 @@ export class TcEngine implements AgentEngine {
     }
   }
 
+  async isSeeded(): Promise<boolean> {
+    return (await this.#capable()).seed;
+  }
+
   async preview(setting: Setting): Promise<string[]> {
     const present = await this.#present();
     const commands = await this.#construction(present, [...this.#table.settings(), setting]);
@@ -169,10 +174,11 @@ export class TcEngine implements AgentEngine {
   }
 
   async #capable(): Promise<Capabilities> {
-    // Netem's own help, which asks nothing of the kernel.
-    this.#capabilities ??= {
-      seed: /\bseed\b/.test((await run('tc', 'qdisc add dev lo root netem help'.split(' '))).err),
-    };
+    if (this.#capabilities === undefined) {
+      // Netem's own help, which asks nothing of the kernel.
+      const { err } = await run('tc', 'qdisc add dev lo root netem help'.split(' '));
+      this.#capabilities = { seed: knowsSeed(err, release()) };
+    }
     return this.#capabilities;
   }
 }

@@ -1,5 +1,7 @@
-import type { ChildProcess } from 'node:child_process';
+import { spawnSync, type ChildProcess } from 'node:child_process';
+import { release } from 'node:os';
 import { expect } from 'chai';
+import { knowsSeed } from '../../netem/tc_commands.ts';
 import { Namespaces, namespacesUnavailable } from '../netem/namespaces.ts';
 import { coopfs, endOf, startCoopfs, type Ended } from './coopfs.ts';
 
@@ -94,6 +96,16 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
       /^n2: tc .* netem limit \d+ delay 25000us 20000us .* gemodel 1% 25% 100% 0%/m,
     );
     expect(leftovers()).to.deep.equal([]);
+  });
+
+  it('says where a seed that is asked for changes nothing, and is silent where none is', async () => {
+    const help = spawnSync('tc', 'qdisc add dev lo root netem help'.split(' '));
+    const apply = ['apply', 'wifi-bad', '--link', 'n1>n2', '--dry-run'];
+    const { err, status } = await netem(...apply, '--seed', '7');
+    expect(status).to.equal(0);
+    if (knowsSeed(help.stderr.toString(), release())) expect(err).to.equal('');
+    else expect(err).to.match(/^warning: --seed 7 changes nothing at n1: .*--engine relay\n$/);
+    expect((await netem(...apply)).err).to.equal('');
   });
 
   it('applies a profile, or says that the kernel cannot and which engine can', async () => {

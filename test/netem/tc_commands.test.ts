@@ -7,6 +7,7 @@ import {
   construction,
   devicesIn,
   inTheWay,
+  knowsSeed,
   netemLine,
   removal,
   type Qdisc,
@@ -103,6 +104,15 @@ describe('the commands of the engine tc', () => {
     );
     expect(lines.at(-1)).to.match(new RegExp(`dev ${intake} .* match ip src 10.0.0.2/32 flowid`));
     expect(lines.filter((line) => / dev eth0 root/.test(line))).to.deep.equal([]);
+  });
+
+  it('have a seed only where both tc and the kernel know it', () => {
+    const help = 'Usage: ... netem [ limit PACKETS ]\n   [ delay TIME ]\n';
+    const seeded = `${help}   [ seed SEED ]\n`;
+    const known = (release: string): boolean => knowsSeed(seeded, release);
+    expect(['6.6.0', '6.18.44-fc', '7.0'].map(known)).to.deep.equal([true, true, true]);
+    expect(['5.15.0', '6.1.176', '6.5.13'].map(known)).to.deep.equal([false, false, false]);
+    expect(knowsSeed(help, '6.18.44')).to.equal(false);
   });
 
   it('have a seed of its own for each peer and direction, where tc knows the word', () => {

@@ -58,12 +58,10 @@ export class Namespaces {
 
   /** The qdiscs and devices of a node that the kernel has not put there itself. */
   leftovers(node: string): string[] {
-    const qdiscs = this.run(node, 'tc qdisc show').split('\n');
-    const devices = this.run(node, 'ip -o link show').split('\n');
-    return [
-      ...qdiscs.filter((line) => line !== '' && !/^qdisc noqueue 0: dev (lo|e0) /.test(line)),
-      ...devices.filter((line) => line !== '' && !/^\d+: (lo|e0)[:@]/.test(line)),
-    ];
+    const own = this.of(node);
+    const lines = sh(`tc -n ${own} qdisc show; ip -n ${own} -o link show`).split('\n');
+    const usual = /^(qdisc noqueue 0: dev (lo|e0) |\d+: (lo|e0)[:@]|$)/;
+    return lines.filter((line) => !usual.test(line));
   }
 
   remove(): void {

@@ -8,15 +8,18 @@
 
 import { pipeline } from 'node:stream/promises';
 import { FsError, messageOf } from '../protocol/errors.ts';
-import { NetemAgent } from './agent.ts';
-import { agentPath, OWN_NAMESPACE, reachAgent, socketAt } from './agent_process.ts';
-import { SettingTable } from './setting_table.ts';
-import { TcEngine } from './tc_engine.ts';
+import { agentPath, OWN_NAMESPACE, reachAgent, socketAt } from './agent_socket.ts';
 
 /** How long an agent without anything to do waits for the next command. */
 const LINGER_MS = 5000;
 
 const serve = async (path: string): Promise<void> => {
+  // Loaded here: what only carries bytes starts sooner without it, in every container of a cluster.
+  const [{ NetemAgent }, { SettingTable }, { TcEngine }] = await Promise.all([
+    import('./agent.ts'),
+    import('./setting_table.ts'),
+    import('./tc_engine.ts'),
+  ]);
   const table = new SettingTable();
   const engine = await TcEngine.start(table);
   const agent = await NetemAgent.listen(path, table, engine).catch(async (error: unknown) => {

@@ -1,6 +1,6 @@
 /**
  * The engine `tc`: the commands that make a network namespace do what its settings ask for, in words of
- * tc(8) and ip(8). Pure; `netem/tc_engine.ts` has them run.
+ * tc(8), ip(8) and, where the kernel has no netem, nft(8). Pure; `netem/tc_engine.ts` has them run.
  */
 
 import { FsError } from '../protocol/errors.ts';
@@ -8,9 +8,16 @@ import { composeAll } from './composition.ts';
 import { NO_FAULT, packetLimit, type Fault, type Loss } from './fault.ts';
 import { seedOf } from './seeded_random.ts';
 import { rulesFor, type Direction, type Setting } from './setting.ts';
+import {
+  LOSS_TABLE,
+  lossWords as nftLossWords,
+  partsOf,
+  tbfLine,
+  type Losses,
+} from './without_netem.ts';
 
 export interface Command {
-  readonly tool: 'tc' | 'ip';
+  readonly tool: 'tc' | 'ip' | 'nft';
   readonly words: string;
 }
 
@@ -34,6 +41,8 @@ const CLASS_RATE = '32gbit';
 const CLASS_QUANTUM = 60_000;
 /** A device for what comes in: only what goes out can be queued. */
 const INTAKE_PREFIX = 'cfs-';
+/** A device that is there for a moment, to find out what the kernel has. */
+export const TRIAL_DEVICE = `${INTAKE_PREFIX}trial`;
 
 const intakeOf = (device: string): string => `${INTAKE_PREFIX}${seedOf(device).toString(36)}`;
 
@@ -41,6 +50,7 @@ export const commandText = ({ tool, words }: Command): string => `${tool} ${word
 
 const tc = (words: string): Command => ({ tool: 'tc', words });
 const ip = (words: string): Command => ({ tool: 'ip', words });
+const nft = (words: string): Command => ({ tool: 'nft', words });
 
 /** Without an exponent, which tc does not read, and as exact as the kernel's 32 bits. */
 const percent = (part: number): string => `${(part * 100).toFixed(7).replace(/\.?0+$/, '')}%`;
@@ -85,8 +95,7 @@ const isCut = ({ loss }: Fault): boolean => loss.model === 'random' && loss.prob
 const isNothing = (fault: Fault): boolean => netemLine(fault) === netemLine(NO_FAULT);
 
 /** What a class holds. A cut needs no netem, so that kernels without it can be partitioned, too. */
-const queueOf = (fault: Fault, seed: number | undefined): string =>
-  isCut(fault) ? 'blackhole' : netemLine(fault, seed);
+type QueueOf = (fault: Fault, peer: string) => string;
 
 /** An IPv4 address, as rudp's sockets have. @throws FsError EINVAL for anything else. */
 const addressOf = (peer: string): string => {
@@ -114,6 +123,8 @@ const faultsOf = (settings: readonly Setting[], direction: Direction): Faults =>
 };
 
 export interface Capabilities {
+  /** Whether the kernel has netem. */
+  readonly netem: boolean;
   /** Whether tc and the kernel's netem take a seed. */
   readonly seed: boolean;
 }
@@ -133,19 +144,18 @@ const treeAt = (
   device: string,
   { peers, rest }: Faults,
   side: 'dst' | 'src',
-  seedFor: (peer: string) => number | undefined,
+  queueOf: QueueOf,
 ): Command[] => {
+  if ([rest, ...peers.values()].every(isNothing)) return [];
   const add = (what: string, words: string): Command => tc(`${what} add dev ${device} ${words}`);
   const root = `root handle ${HANDLE}`;
-  if (peers.size === 0) {
-    return isNothing(rest) ? [] : [add('qdisc', `${root} ${queueOf(rest, seedFor(''))}`)];
-  }
+  if (peers.size === 0) return [add('qdisc', `${root} ${queueOf(rest, '')}`)];
   const classOf = (minor: number): string => `${HANDLE}${minor.toString(16)}`;
   const classWith = (minor: number, fault: Fault, peer: string): Command[] => {
     const shape = `htb rate ${CLASS_RATE} quantum ${CLASS_QUANTUM}`;
     const made = add('class', `parent ${HANDLE} classid ${classOf(minor)} ${shape}`);
     if (isNothing(fault)) return [made];
-    return [made, add('qdisc', `parent ${classOf(minor)} ${queueOf(fault, seedFor(peer))}`)];
+    return [made, add('qdisc', `parent ${classOf(minor)} ${queueOf(fault, peer)}`)];
   };
   const perPeer = [...peers].flatMap(([peer, fault], index) => {
     const minor = REST_CLASS + 1 + index;
@@ -168,24 +178,65 @@ const intakeAt = (device: string): Command[] => [
   ),
 ];
 
-/** All commands that bring the settings about at devices on which nothing of ours is. */
+/** The faults with what queues have to do, and their losses, which nftables has. */
+const partsOfAll = ({ peers, rest }: Faults): { losses: Losses; queued: Faults } => {
+  const parts = new Map([...peers].map(([peer, fault]) => [peer, partsOf(fault)]));
+  const others = partsOf(rest);
+  return {
+    losses: {
+      peers: new Map([...parts].map(([peer, { loss }]) => [peer, loss])),
+      rest: others.loss,
+    },
+    queued: {
+      peers: new Map([...parts].map(([peer, { queued }]) => [peer, queued])),
+      rest: others.queued,
+    },
+  };
+};
+
+const queuesFor = (
+  devices: readonly string[],
+  out: Faults,
+  into: Faults,
+  queueOf: (direction: Direction) => QueueOf,
+): Command[] =>
+  devices.flatMap((device) => {
+    const inside = treeAt(intakeOf(device), into, 'src', queueOf('in'));
+    const outside = treeAt(device, out, 'dst', queueOf('out'));
+    return [...(inside.length === 0 ? [] : intakeAt(device)), ...inside, ...outside];
+  });
+
+const withoutNetem = (devices: readonly string[], out: Faults, into: Faults): Command[] => {
+  const there = partsOfAll(out);
+  const here = partsOfAll(into);
+  const losses = devices.flatMap((device) => [
+    ...nftLossWords(device, 'out', there.losses),
+    ...nftLossWords(device, 'in', here.losses),
+  ]);
+  const queueOf = (fault: Fault): string =>
+    isCut(fault) ? 'blackhole' : tbfLine(fault.rate ?? Infinity);
+  return [
+    ...(losses.length === 0 ? [] : [`add table ${LOSS_TABLE}`, ...losses]).map(nft),
+    ...queuesFor(devices, there.queued, here.queued, () => queueOf),
+  ];
+};
+
+/**
+ * All commands that bring the settings about at devices on which nothing of ours is.
+ * @throws FsError EINVAL for a fault that a kernel without netem cannot have.
+ */
 export const construction = (
   devices: readonly string[],
   settings: readonly Setting[],
-  { seed }: Capabilities,
+  { netem, seed }: Capabilities,
 ): Command[] => {
-  const seedFor =
-    (direction: Direction) =>
-    (peer: string): number | undefined => {
-      const seeds = settings.map((each) => each.seed);
-      return seed ? seedOf([...seeds, direction, peer].join('/')) : undefined;
-    };
   const out = faultsOf(settings, 'out');
   const into = faultsOf(settings, 'in');
-  return devices.flatMap((device) => {
-    const inside = treeAt(intakeOf(device), into, 'src', seedFor('in'));
-    const outside = treeAt(device, out, 'dst', seedFor('out'));
-    return [...(inside.length === 0 ? [] : intakeAt(device)), ...inside, ...outside];
+  if (!netem) return withoutNetem(devices, out, into);
+  const seeds = settings.map((each) => each.seed);
+  return queuesFor(devices, out, into, (direction) => (fault, peer) => {
+    if (isCut(fault)) return 'blackhole';
+    return netemLine(fault, seed ? seedOf([...seeds, direction, peer].join('/')) : undefined);
   });
 };
 
@@ -202,8 +253,8 @@ export const devicesIn = (present: readonly Qdisc[]): string[] => [
 
 const isIngress = ({ kind }: Qdisc): boolean => kind === 'ingress' || kind === 'clsact';
 
-/** All commands that take away what is ours, whoever has left it. */
-export const removal = (present: readonly Qdisc[]): Command[] => {
+/** All commands that take away what is ours, whoever has left it. `lossTable`: nftables has our table. */
+export const removal = (present: readonly Qdisc[], lossTable = false): Command[] => {
   const intakes = new Set(present.filter(isIntake).map(({ dev }) => dev));
   const outside = present.filter((each) => !isIntake(each));
   const ingress = outside.filter((each) => isIngress(each) && intakes.has(intakeOf(each.dev)));
@@ -212,6 +263,7 @@ export const removal = (present: readonly Qdisc[]): Command[] => {
     ...roots.map(({ dev }) => tc(`qdisc del dev ${dev} root handle ${HANDLE}`)),
     ...ingress.map(({ dev }) => tc(`qdisc del dev ${dev} ingress`)),
     ...[...intakes].map((dev) => ip(`link del ${dev}`)),
+    ...(lossTable ? [nft(`delete table ${LOSS_TABLE}`)] : []),
   ];
 };
 

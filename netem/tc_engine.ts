@@ -18,10 +18,12 @@ import {
   inTheWay,
   knowsSeed,
   removal,
+  TRIAL_DEVICE,
   type Capabilities,
   type Command,
   type Qdisc,
 } from './tc_commands.ts';
+import { LOSS_TABLE } from './without_netem.ts';
 
 /** Where agents of this engine send probes to one another: rudp's own ports are taken. */
 const PROBE_PORT = 7990;
@@ -30,6 +32,8 @@ const PROBE_BUFFER_BYTES = 1024 * 1024;
 const qdiscs = z.array(
   z.object({ kind: z.string(), handle: z.string(), dev: z.string(), root: z.boolean().optional() }),
 );
+
+const PACKAGES = { tc: 'iproute2', ip: 'iproute2', nft: 'nftables' } as const;
 
 interface Ran {
   readonly status: number | null;
@@ -43,7 +47,10 @@ const run = async (tool: Command['tool'], args: readonly string[], input = ''): 
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', () => {
       reject(
-        new FsError('ENOENT', `the engine tc needs ${tool}, which is not here: install iproute2`),
+        new FsError(
+          'ENOENT',
+          `the engine tc needs ${tool}, which is not here: install ${PACKAGES[tool]}`,
+        ),
       );
     });
     child.once('close', resolve);
@@ -54,22 +61,19 @@ const run = async (tool: Command['tool'], args: readonly string[], input = ''): 
   return { status, out, err };
 };
 
-const NO_NETEM = /kind is unknown|No such file or directory/;
+/** What tc says of a kind of queue that the kernel does not have. */
+const NO_KIND = /kind is unknown|No such file or directory/;
 
 /** What a tool has to say of the command that it could not do. */
 const failure = (command: Command | undefined, err: string): FsError => {
   const [said = ''] = err.split('\n').filter((line) => line !== '');
-  if (command?.words.includes(' netem ') === true && NO_NETEM.test(said)) {
-    return new FsError(
-      'EINVAL',
-      `this kernel (${release()}) has no sch_netem, which profiles need of the engine tc: use --engine ` +
-        `relay, which needs nothing of the kernel (tc said: ${said})`,
-    );
-  }
   const what = command === undefined ? 'tc' : `"${commandText(command)}"`;
   const root = said.includes('not permitted') ? ': the engine tc needs root, or NET_ADMIN' : '';
   return new FsError('EINVAL', `${what} failed: ${said}${root}`);
 };
+
+/** How each tool takes commands from its input. */
+const BATCH = { tc: ['-batch', '-'], ip: ['-batch', '-'], nft: ['-f', '-'] } as const;
 
 /** Runs commands in their order, as few processes as can be. @throws FsError for the first that fails. */
 const runAll = async (commands: readonly Command[]): Promise<void> => {
@@ -78,13 +82,22 @@ const runAll = async (commands: readonly Command[]): Promise<void> => {
     const other = rest.findIndex((each) => each.tool !== tool);
     const batch = other === -1 ? rest : rest.slice(0, other);
     const lines = batch.map(({ words }) => words).join('\n');
-    const { status, err } = await run(tool, ['-batch', '-'], `${lines}\n`);
+    const { status, err } = await run(tool, BATCH[tool], `${lines}\n`);
     if (status !== 0) {
-      const [, line] = /^Command failed -:(\d+)/m.exec(err) ?? [];
+      const [, line] = /^(?:Command failed -|\/dev\/stdin):(\d+)/m.exec(err) ?? [];
       throw failure(batch[Number(line) - 1], err);
     }
     rest = rest.slice(batch.length);
   }
+};
+
+/** Tried at a device of its own. If there can be none, what is asked for will say why. */
+const hasNetem = async (): Promise<boolean> => {
+  const { status } = await run('ip', ['link', 'add', TRIAL_DEVICE, 'type', 'ifb']);
+  if (status !== 0) return true;
+  const { err } = await run('tc', `qdisc add dev ${TRIAL_DEVICE} root netem limit 1`.split(' '));
+  await run('ip', ['link', 'del', TRIAL_DEVICE]);
+  return !NO_KIND.test(err);
 };
 
 export class TcEngine implements AgentEngine {
@@ -128,9 +141,9 @@ export class TcEngine implements AgentEngine {
     const present = await this.#present();
     const commands = await this.#construction(present, this.#table.settings());
     try {
-      await runAll([...removal(present), ...commands]);
+      await runAll([...(await this.#removal(present)), ...commands]);
     } catch (error) {
-      await runAll(removal(await this.#present()));
+      await runAll(await this.#removal(await this.#present()));
       throw error;
     }
   }
@@ -142,7 +155,7 @@ export class TcEngine implements AgentEngine {
   async preview(setting: Setting): Promise<string[]> {
     const present = await this.#present();
     const commands = await this.#construction(present, [...this.#table.settings(), setting]);
-    return [...removal(present), ...commands].map(commandText);
+    return [...(await this.#removal(present)), ...commands].map(commandText);
   }
 
   sendProbe(peer: string, bytes: Uint8Array): void {
@@ -151,7 +164,14 @@ export class TcEngine implements AgentEngine {
 
   async close(): Promise<void> {
     this.#socket.close();
-    await runAll(removal(await this.#present()));
+    await runAll(await this.#removal(await this.#present()));
+  }
+
+  async #removal(present: readonly Qdisc[]): Promise<Command[]> {
+    // Who has netem needs no nftables.
+    if ((await this.#capable()).netem) return removal(present);
+    const tables = await run('nft', ['list', 'tables']).catch(() => ({ out: '' }));
+    return removal(present, tables.out.includes(`table ${LOSS_TABLE}\n`));
   }
 
   async #present(): Promise<Qdisc[]> {
@@ -177,7 +197,7 @@ export class TcEngine implements AgentEngine {
     if (this.#capabilities === undefined) {
       // Netem's own help, which asks nothing of the kernel.
       const { err } = await run('tc', 'qdisc add dev lo root netem help'.split(' '));
-      this.#capabilities = { seed: knowsSeed(err, release()) };
+      this.#capabilities = { netem: await hasNetem(), seed: knowsSeed(err, release()) };
     }
     return this.#capabilities;
   }

@@ -26,12 +26,14 @@ describe('the profiles', () => {
       'transcontinental',
       'geo-satellite',
       'jepsen',
+      'lossy',
+      'narrow',
     ]);
   });
 
   it('name the source of every figure', () => {
     const figures = TEXT.split('\n').filter((line) => /^ {2}(?!about)\w+:/.test(line));
-    expect(figures).to.have.length(9 * 9);
+    expect(figures).to.have.length(9 * 11);
     for (const line of figures) {
       expect(line).to.match(/ # (chosen|comcast|Loadero|Jepsen)\b/);
     }

@@ -31,7 +31,7 @@ const lossy: Fault = {
 };
 
 const linesOf = (settings: readonly Setting[], seed = false, devices = ['eth0']): string[] =>
-  construction(devices, settings, { seed }).map(commandText);
+  construction(devices, settings, { netem: true, seed }).map(commandText);
 
 const qdisc = (dev: string, kind: string, handle: string, root = true): Qdisc =>
   root ? { dev, kind, handle, root } : { dev, kind, handle };
@@ -160,15 +160,71 @@ describe('the commands of the engine tc', () => {
   });
 
   it('never replace a qdisc of somebody else', () => {
-    const commands = construction(['eth0'], [setting(out(slow))], { seed: false });
+    const commands = construction(['eth0'], [setting(out(slow))], { netem: true, seed: false });
     const theirs = qdisc('eth0', 'netem', '8001:');
     expect(inTheWay([theirs], commands)).to.equal(theirs);
     expect(inTheWay([qdisc('eth1', 'netem', '8001:')], commands)).to.equal(undefined);
     expect(inTheWay([qdisc('eth0', 'htb', 'c0f:')], commands)).to.equal(undefined);
     expect(inTheWay([qdisc('eth0', 'mq', '0:')], commands)).to.equal(undefined);
-    const intake = construction(['eth0'], [setting(into(slow))], { seed: false });
+    const intake = construction(['eth0'], [setting(into(slow))], { netem: true, seed: false });
     const clsact = qdisc('eth0', 'clsact', 'ffff:', false);
     expect(inTheWay([clsact], intake)).to.equal(clsact);
     expect(inTheWay([clsact], commands)).to.equal(undefined);
+  });
+
+  describe('where the kernel has no netem', () => {
+    const narrow: Fault = { ...NO_FAULT, rate: 8_000_000 };
+    const without = (...settings: readonly Setting[]): string[] =>
+      construction(['eth0'], settings, { netem: false, seed: false }).map(commandText);
+
+    it('have random loss by nftables, peer by peer, and need no queue for it', () => {
+      const fifth: Fault = {
+        ...NO_FAULT,
+        loss: { model: 'random', probability: 0.2, correlation: 0 },
+      };
+      expect(without(setting(out(lossy), into(lossy), out(fifth, '10.0.0.2')))).to.deep.equal([
+        'nft add table netdev coopfs_netem',
+        'nft add chain netdev coopfs_netem out_eth0 { type filter hook egress device "eth0" priority 0; }',
+        // Both rules are for this peer: 1 - 0.9 * 0.8.
+        'nft add rule netdev coopfs_netem out_eth0 ip daddr 10.0.0.2 numgen random mod 10000000 < 2800000 drop',
+        'nft add rule netdev coopfs_netem out_eth0 ip daddr 10.0.0.2 accept',
+        'nft add rule netdev coopfs_netem out_eth0 numgen random mod 10000000 < 1000000 drop',
+        'nft add chain netdev coopfs_netem in_eth0 { type filter hook ingress device "eth0" priority 0; }',
+        'nft add rule netdev coopfs_netem in_eth0 numgen random mod 10000000 < 1000000 drop',
+      ]);
+    });
+
+    it('have rates by tbf and cuts, beside losses', () => {
+      const lines = without(
+        setting(out(narrow, '10.0.0.2'), out(CUT, '10.0.0.3'), out(lossy, '10.0.0.2')),
+      );
+      expect(lines.filter((line) => line.startsWith('nft add rule'))).to.have.length(3);
+      expect(lines).to.include(
+        'tc qdisc add dev eth0 parent c0f:2 tbf rate 8000000bit burst 3000 limit 253000',
+      );
+      expect(lines).to.include('tc qdisc add dev eth0 parent c0f:3 blackhole');
+      expect(lines.join('\n')).to.not.match(/netem l/);
+    });
+
+    it('are refused for all else, with the engine that can', () => {
+      for (const { name } of readProfiles().filter((each) => each.delayMs > 0)) {
+        const fault = faultOf(profileNamed(name), 'up');
+        expect(() => without(setting(out(fault))), name).to.throw(
+          FsError,
+          /has no sch_netem, .* delay .*: use --engine relay/,
+        );
+      }
+      const bursts: Fault = {
+        ...lossy,
+        loss: { model: 'random', probability: 0.1, correlation: 0.5 },
+      };
+      expect(() => without(setting(out(bursts)))).to.throw(FsError, 'has no sch_netem');
+    });
+
+    it('take the table of nftables away, if there is one', () => {
+      expect(removal([], true).map(commandText)).to.deep.equal([
+        'nft delete table netdev coopfs_netem',
+      ]);
+    });
   });
 });

@@ -7,6 +7,16 @@ import { UsageError } from './exit_status.ts';
 /** The file server's service, whose container reads files without taking copies of them. */
 export const SERVER_SERVICE = 'server';
 
+const OUTPUT_LIMIT_BYTES = 16 * 2 ** 20;
+
+/** What a command prints. Rejects, with what it said, unless it ends well. */
+export const output = async ([program = '', ...args]: readonly string[]): Promise<string> => {
+  const { stdout } = await promisify(execFile)(program, args, { maxBuffer: OUTPUT_LIMIT_BYTES });
+  return stdout.trim();
+};
+
+export const docker = (...args: readonly string[]): Promise<string> => output(['docker', ...args]);
+
 /** The plugin of Docker, and the program that came before it (from 1.29 on). */
 const PROGRAMS = [['docker', 'compose'], ['docker-compose']] as const;
 

@@ -88,17 +88,25 @@ const holdPlan = async (
   });
 };
 
-const targetOf = (options: {
-  readonly impaired: string | undefined;
-  readonly link: { readonly from: string; readonly to: string } | undefined;
-  readonly both: boolean;
-}): Target => {
+/** A node that is alone has no links whose other end is known: all that it sends and gets. */
+const targetOf = (
+  nodes: NetemCluster['nodes'],
+  options: {
+    readonly impaired: string | undefined;
+    readonly link: { readonly from: string; readonly to: string } | undefined;
+    readonly both: boolean;
+  },
+): Target => {
+  const [own, ...others] = nodes;
   const { impaired, link, both } = options;
   if (impaired !== undefined && link !== undefined) {
     throw new UsageError('--node and --link are both given: expected one of them');
   }
   if (link !== undefined) return { kind: 'link', ...link, both };
-  return impaired === undefined ? { kind: 'all' } : { kind: 'node', node: impaired };
+  if (impaired !== undefined) return { kind: 'node', node: impaired };
+  return own !== undefined && others.length === 0
+    ? { kind: 'node', node: own.name }
+    : { kind: 'all' };
 };
 
 const targetInWords = (target: Target): string => {
@@ -175,7 +183,7 @@ export const applyCommand = (): Command => {
     const options = resolveOptions(command, APPLY);
     const cluster = await netemCluster(options);
     const profile = profileNamed(name);
-    const target = targetOf(options);
+    const target = targetOf(cluster.nodes, options);
     const plan = planProfile(cluster.nodes, profile, target, options.seed, newId(name));
     const seed = typedIn(command)('seed') ? options.seed : undefined;
     for (const line of await warnings(cluster, profile, plan, seed)) printError(line);

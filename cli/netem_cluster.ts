@@ -1,5 +1,6 @@
 /** Does I/O: a cluster as `coopfs netem` sees it: its nodes, and how their agents are reached. */
 
+import { hostname } from 'node:os';
 import { AgentLink } from '../netem/agent_link.ts';
 import type { Dial } from '../netem/holder.ts';
 import type { NetemNode } from '../netem/plan.ts';
@@ -8,6 +9,7 @@ import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { UsageError } from './exit_status.ts';
 import { clusterInContainers } from './netem_containers.ts';
 import { clusterInNamespaces } from './netem_namespaces.ts';
+import { localControl, type NodeControl } from './node_control.ts';
 import { formatHostPort } from './option_values.ts';
 import type { Resolved } from './options.ts';
 
@@ -17,18 +19,29 @@ export interface NetemCluster {
   readonly dial: Dial;
   /** The lease of the cluster in ms; undefined where nobody knows it. */
   readonly leaseMs: number | undefined;
+  /** What kills, starts and pauses its nodes; undefined where they are not this command's to kill. */
+  readonly control: NodeControl | undefined;
 }
 
 /** The options that say which cluster, and how its network is impaired. */
-export const CLUSTER_OPTIONS = ['dir', 'compose', 'composeFile', 'netns', 'engine'] as const;
+export const CLUSTER_OPTIONS = [
+  'dir',
+  'compose',
+  'composeFile',
+  'netns',
+  'ownAgent',
+  'engine',
+] as const;
 
 /** @throws UsageError if none or more than one is named, or the engine is not one for it. */
 export const netemCluster = async (
   options: Resolved<(typeof CLUSTER_OPTIONS)[number], never>,
 ): Promise<NetemCluster> => {
-  const { dir, composeFile, netns, engine } = options;
+  const { dir, composeFile, netns, ownAgent, engine } = options;
   const compose = options.compose || composeFile !== undefined;
   const named = [dir !== undefined, compose, netns !== undefined].filter((each) => each).length;
+  // Containers have it in their environment: whoever names a cluster means that one.
+  if (named === 0 && ownAgent !== undefined) return ownNode(ownAgent, engine);
   if (named !== 1) {
     const how = named === 0 ? 'it is not said which cluster' : 'more than one cluster is named';
     throw new UsageError(`${how}: expected --dir DIR, --compose or --netns NODES`);
@@ -49,8 +62,24 @@ export const netemCluster = async (
   return localCluster(dir ?? '');
 };
 
+/** The node on this machine or in this container, which has its name. @throws UsageError for another engine. */
+const ownNode = (agent: string, engine: NetemCluster['engine'] | undefined): NetemCluster => {
+  if (engine === 'tc') {
+    throw new UsageError(
+      '--engine tc is not right for one node, by its agent: expected relay, or --compose on the host',
+    );
+  }
+  return {
+    nodes: [{ name: hostname(), address: '' }],
+    engine: 'relay',
+    dial: (node) => AgentLink.dial(node, agent),
+    leaseMs: undefined,
+    control: undefined,
+  };
+};
+
 /** A local cluster, whose daemons have agents with the engine `relay`. @throws UsageError if there is none. */
-export const localCluster = (dir: string): NetemCluster => {
+export const localCluster = (dir: string): NetemCluster & { readonly control: NodeControl } => {
   const paths = clusterPaths(dir);
   const { host, serverPort, nodes, leaseMs } = requireClusterConfig(paths);
   const server = { name: SERVER, address: formatHostPort({ host, port: serverPort }) };
@@ -63,5 +92,6 @@ export const localCluster = (dir: string): NetemCluster => {
     engine: 'relay',
     dial: (node) => AgentLink.dial(node, paths.netem(node)),
     leaseMs,
+    control: localControl(dir),
   };
 };

@@ -1,17 +1,14 @@
 /** Does I/O: the nodes of a compose cluster, each in a container with a network namespace of its own. */
 
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { z } from 'zod';
 import { dialCommand } from '../netem/agent_process.ts';
 import { SERVER } from '../protocol/ids.ts';
-import { composeProgram } from './compose.ts';
+import { composeProgram, output } from './compose.ts';
 import { UsageError } from './exit_status.ts';
 import { DEFAULT_LEASE_MS } from './lease_terms.ts';
 import type { NetemCluster } from './netem_cluster.ts';
+import { containerControl } from './node_control.ts';
 import { duration } from './option_values.ts';
-
-const OUTPUT_LIMIT_BYTES = 16 * 2 ** 20;
 
 /** What `docker inspect` tells of a container, as far as it matters here. */
 const containers = z.array(
@@ -26,11 +23,6 @@ const containers = z.array(
 );
 
 type Container = z.output<typeof containers>[number];
-
-const output = async ([program = '', ...args]: readonly string[]): Promise<string> => {
-  const { stdout } = await promisify(execFile)(program, args, { maxBuffer: OUTPUT_LIMIT_BYTES });
-  return stdout.trim();
-};
 
 const variable = ({ Config }: Container, name: string): string | undefined =>
   Config.Env.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
@@ -99,5 +91,6 @@ export const clusterInContainers = async (
       return dialCommand(node, ['docker', 'exec', '-i', ...as, id, 'sh', '-c', AGENT, 'sh', ...at]);
     },
     leaseMs: leaseOf(members.get(SERVER)),
+    control: containerControl(new Map([...members].map(([name, { Id }]) => [name, Id]))),
   };
 };

@@ -46,5 +46,6 @@ export const clusterInNamespaces = async (
     engine: 'tc',
     dial: (node) => dialNamespace(node, files.get(node) ?? ''),
     leaseMs: undefined,
+    control: undefined,
   };
 };

@@ -15,6 +15,14 @@ export const NETEM_OPTIONS = {
     right: `a path of at most ${value.SOCKET_PATH_BYTES_LIMIT} bytes`,
     env: 'COOPFS_NETEM',
   },
+  ownAgent: {
+    flags: '--agent <path>',
+    about:
+      'one node alone, by the unix socket that its daemon has with --netem: in a container, its own',
+    value: value.socketPath,
+    right: `a path of at most ${value.SOCKET_PATH_BYTES_LIMIT} bytes`,
+    env: 'COOPFS_NETEM',
+  },
   impaired: {
     flags: '--node <name>',
     about: 'only what this node sends and gets (default: every link)',

@@ -7,16 +7,21 @@ import { leaseWarning } from '../netem/lease_fit.ts';
 import { actionInWords, type Scenario } from '../netem/scenario.ts';
 import { readScenario, scenarioNames } from '../netem/scenario_file.ts';
 import { print, printError, runs, withExamples } from './action.ts';
-import { EXIT } from './exit_status.ts';
+import { EXIT, UsageError } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
-import { localCluster, type NetemCluster } from './netem_cluster.ts';
+import { netemCluster, type NetemCluster } from './netem_cluster.ts';
 import { planInWords } from './netem_words.ts';
-import { localControl } from './node_control.ts';
 import { formatDuration } from './option_values.ts';
-import { declareOptions, resolveOptions } from './options.ts';
-import { planScenario, runScenario, type PlannedStep } from './scenario_run.ts';
+import { declareOptions, resolveOptions, type Resolved } from './options.ts';
+import {
+  planScenario,
+  runScenario,
+  type ControlledCluster,
+  type PlannedStep,
+} from './scenario_run.ts';
 
-const NAMES = ['dir', 'seed', 'dryRun'] as const;
+const CLUSTER = ['dir', 'compose', 'composeFile', 'engine'] as const;
+const NAMES = [...CLUSTER, 'seed', 'dryRun'] as const;
 
 const inWords = (cluster: NetemCluster, { step, plan }: PlannedStep): string[] => {
   const lasts = step.forMs === undefined ? '' : ` for ${formatDuration(step.forMs)}`;
@@ -35,6 +40,18 @@ const leaseWarnings = ({ steps }: Scenario, leaseMs: number | undefined): Set<st
   return new Set(warnings.filter((each) => each !== undefined));
 };
 
+const controlledCluster = async (
+  where: Resolved<(typeof CLUSTER)[number], never>,
+): Promise<ControlledCluster> => {
+  if (where.dir === undefined && !where.compose && where.composeFile === undefined) {
+    throw new UsageError('it is not said which cluster: expected --dir DIR or --compose');
+  }
+  const cluster = await netemCluster({ ...where, netns: undefined, ownAgent: undefined });
+  const { control } = cluster;
+  if (control === undefined) throw new UsageError('its nodes cannot be killed from here');
+  return { ...cluster, control };
+};
+
 export const netemRunCommand = (): Command => {
   const command = declareOptions(
     new Command('run')
@@ -45,11 +62,12 @@ export const netemRunCommand = (): Command => {
   withExamples(command, [
     ['coopfs netem run kills --dir /tmp/c', 'kills, a pause and a restart of the server: 12 s'],
     ['coopfs netem run my.yaml --dir /tmp/c --dry-run', 'what would be done, and when'],
+    ['coopfs netem run kills --compose', 'the same in containers'],
   ]);
   return runs(command, async ([name = '']) => {
-    const { dir, seed, dryRun } = resolveOptions(command, NAMES, ['dir']);
+    const { seed, dryRun, ...where } = resolveOptions(command, NAMES);
     const scenario = readScenario(name);
-    const cluster = localCluster(dir);
+    const cluster = await controlledCluster(where);
     const id = `scenario.${randomBytes(4).toString('hex')}`;
     const steps = planScenario(scenario, cluster.nodes, seed, id);
     for (const line of leaseWarnings(scenario, cluster.leaseMs)) printError(line);
@@ -61,7 +79,6 @@ export const netemRunCommand = (): Command => {
     print(`${scenario.about}; ${length}, Ctrl-C ends it`);
     const surroundings = {
       cluster,
-      control: localControl(dir),
       tell: (line: string) => {
         print(line);
       },

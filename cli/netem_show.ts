@@ -30,15 +30,18 @@ interface Reached {
 
 /** All agents that answer; the others are named on standard error. */
 const reachAll = async (cluster: NetemCluster): Promise<Reached[]> => {
-  const reached: Reached[] = [];
-  for (const node of cluster.nodes) {
-    try {
-      const link = await cluster.dial(node.name);
-      reached.push({ node, link, settings: (await link.ask<'show'>({ do: 'show' })).settings });
-    } catch (error) {
-      printError(`${node.name} is not reached: ${messageOf(error)}`);
-    }
-  }
+  const answers = await Promise.all(
+    cluster.nodes.map(async (node): Promise<Reached | undefined> => {
+      try {
+        const link = await cluster.dial(node.name);
+        return { node, link, settings: (await link.ask<'show'>({ do: 'show' })).settings };
+      } catch (error) {
+        printError(`${node.name} is not reached: ${messageOf(error)}`);
+        return undefined;
+      }
+    }),
+  );
+  const reached = answers.filter((each) => each !== undefined);
   if (reached.length === 0) throw new FsError('ECONNLOST', 'no node is reached');
   return reached;
 };
@@ -105,7 +108,7 @@ const measureAll = async (reached: readonly Reached[], probes: number): Promise<
     settings.flatMap(({ rules }) => rules.map(({ fault }) => fault)),
   );
   const pace = probePace(probes, faults);
-  if (probes > 0) {
+  if (probes > 0 && pairs.length > 0) {
     const seconds = Math.ceil((probes * pace.everyMs + pace.waitMs) / 1000);
     printError(`probing ${pairs.length} links for ${seconds} s`);
   }
@@ -166,7 +169,10 @@ export const showCommand = (): Command => {
       const links = await measureAll(reached, probes);
       const settings = reached.map((each) => ({ node: each.node.name, settings: each.settings }));
       if (json) print(JSON.stringify({ engine: cluster.engine, settings, links }));
-      else print(...settingsAsText(cluster.nodes, reached), '', ...linksAsText(links));
+      else {
+        const measured = links.length === 0 ? [] : ['', ...linksAsText(links)];
+        print(...settingsAsText(cluster.nodes, reached), ...measured);
+      }
     } finally {
       for (const { link } of reached) link.close();
     }

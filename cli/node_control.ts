@@ -1,10 +1,12 @@
-/** Does I/O: what a scenario does to the nodes of a local cluster: kill, start again, pause, continue. */
+/** Does I/O: what a scenario does to the nodes of a cluster: kill, start again, pause, continue. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { FsError } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
+import { docker } from './compose.ts';
 import { killDaemon, startDaemon, type DaemonCommand } from './daemon_process.ts';
 import { readProcessFile, type ProcessIdentity } from './process_file.ts';
 
@@ -20,18 +22,25 @@ export interface NodeControl {
 }
 
 /**
- * Stops a process, and continues it when this process closes the input of the guard, or ends, however
- * it ends: a killed command leaves nothing paused.
+ * Stops a process or a container by one command, and continues it by another one when this process closes
+ * the input of the guard, or ends, however it ends: a killed command leaves nothing paused.
+ * @throws FsError ECONNLOST if it cannot be stopped.
  */
-const pauseUntilClosed = async ({ pid }: ProcessIdentity): Promise<ChildProcess> => {
-  const script = `kill -STOP ${pid} && echo paused; cat; kill -CONT ${pid}`;
+const pauseUntilClosed = async (
+  node: string,
+  stop: string,
+  goOn: string,
+): Promise<ChildProcess> => {
+  const script = `${stop} >&2 || exit 1; echo paused; cat; ${goOn}`;
   const guard = spawn('sh', ['-c', script], {
     stdio: ['pipe', 'pipe', 'ignore'],
     detached: true,
   });
   await new Promise((resolve, reject) => {
     guard.stdout.once('data', resolve);
-    guard.once('error', reject).once('exit', resolve);
+    guard.once('error', reject).once('exit', () => {
+      reject(new FsError('ECONNLOST', `${node} cannot be paused: "${stop}" failed`));
+    });
   });
   return guard;
 };
@@ -42,9 +51,28 @@ const release = async (guard: ChildProcess): Promise<void> => {
   await over;
 };
 
+/** Guards of what is paused. */
+class Pauses {
+  readonly #guards = new Map<string, ChildProcess>();
+
+  async pause(node: string, stop: string, goOn: string): Promise<void> {
+    this.#guards.set(node, await pauseUntilClosed(node, stop, goOn));
+  }
+
+  async release(node: string): Promise<void> {
+    const guard = this.#guards.get(node);
+    this.#guards.delete(node);
+    if (guard !== undefined) await release(guard);
+  }
+
+  async releaseAll(): Promise<void> {
+    await Promise.all([...this.#guards.keys()].map((node) => this.release(node)));
+  }
+}
+
 class LocalControl implements NodeControl {
   readonly #dir: string;
-  readonly #guards = new Map<string, ChildProcess>();
+  readonly #pauses = new Pauses();
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -52,7 +80,7 @@ class LocalControl implements NodeControl {
 
   async kill(node: string): Promise<void> {
     await killDaemon(this.#processOf(node));
-    await this.#release(node);
+    await this.#pauses.release(node);
   }
 
   async restart(node: string): Promise<void> {
@@ -60,21 +88,16 @@ class LocalControl implements NodeControl {
   }
 
   async pause(node: string): Promise<void> {
-    this.#guards.set(node, await pauseUntilClosed(this.#processOf(node)));
+    const { pid } = this.#processOf(node);
+    await this.#pauses.pause(node, `kill -STOP ${pid}`, `kill -CONT ${pid}`);
   }
 
   continue(node: string): Promise<void> {
-    return this.#release(node);
+    return this.#pauses.release(node);
   }
 
-  async close(): Promise<void> {
-    await Promise.all([...this.#guards.keys()].map((node) => this.#release(node)));
-  }
-
-  async #release(node: string): Promise<void> {
-    const guard = this.#guards.get(node);
-    this.#guards.delete(node);
-    if (guard !== undefined) await release(guard);
+  close(): Promise<void> {
+    return this.#pauses.releaseAll();
   }
 
   /** @throws FsError ECONNLOST if it does not run. */
@@ -96,3 +119,59 @@ class LocalControl implements NodeControl {
 
 /** The daemons of a local cluster are processes of this machine. */
 export const localControl = (dir: string): NodeControl => new LocalControl(dir);
+
+/** How long a node may take from its start until it serves; a server that recovers waits for its nodes. */
+const SERVE_LIMIT_MS = 60_000;
+const SERVE_POLL_MS = 100;
+
+class ContainerControl implements NodeControl {
+  readonly #containers: ReadonlyMap<string, string>;
+  readonly #pauses = new Pauses();
+
+  constructor(containers: ReadonlyMap<string, string>) {
+    this.#containers = containers;
+  }
+
+  async kill(node: string): Promise<void> {
+    await docker('kill', this.#idOf(node));
+    await this.#pauses.release(node);
+  }
+
+  async restart(node: string): Promise<void> {
+    const id = this.#idOf(node);
+    await docker('start', id);
+    const endMs = performance.now() + SERVE_LIMIT_MS;
+    for (;;) {
+      try {
+        await docker('exec', id, 'coopfs', 'status');
+        return;
+      } catch (error) {
+        if (performance.now() > endMs) throw error;
+        await pause(SERVE_POLL_MS);
+      }
+    }
+  }
+
+  async pause(node: string): Promise<void> {
+    const id = this.#idOf(node);
+    await this.#pauses.pause(node, `docker pause ${id}`, `docker unpause ${id} 2>/dev/null`);
+  }
+
+  continue(node: string): Promise<void> {
+    return this.#pauses.release(node);
+  }
+
+  close(): Promise<void> {
+    return this.#pauses.releaseAll();
+  }
+
+  #idOf(node: string): string {
+    const id = this.#containers.get(node);
+    if (id !== undefined) return id;
+    throw new FsError('EINVAL', `there is no node ${JSON.stringify(node)}`);
+  }
+}
+
+/** Nodes in containers, by the ids of these. */
+export const containerControl = (containers: ReadonlyMap<string, string>): NodeControl =>
+  new ContainerControl(containers);

@@ -60,9 +60,11 @@ interface Held {
 /** "  2.0 s  ", for the lines of progress. */
 const clock = (ms: number): string => `${(ms / 1000).toFixed(1).padStart(6)} s`;
 
+/** A cluster whose nodes can be killed. */
+export type ControlledCluster = NetemCluster & { readonly control: NodeControl };
+
 export interface ScenarioSurroundings {
-  readonly cluster: NetemCluster;
-  readonly control: NodeControl;
+  readonly cluster: ControlledCluster;
   readonly tell: (line: string) => void;
 }
 
@@ -85,7 +87,7 @@ class ScenarioRun {
 
   async perform({ step, plan }: PlannedStep): Promise<void> {
     this.#tell(actionInWords(step));
-    const { control } = this.#with;
+    const { control } = this.#with.cluster;
     switch (step.do) {
       case 'apply':
       case 'partition':
@@ -118,7 +120,7 @@ class ScenarioRun {
 
   async end(): Promise<void> {
     await Promise.allSettled(this.#starting);
-    await this.#with.control.close();
+    await this.#with.cluster.control.close();
     await this.#letGo(() => true);
   }
 
@@ -131,7 +133,7 @@ class ScenarioRun {
   }
 
   async #restart(node: string): Promise<void> {
-    await this.#with.control.restart(node);
+    await this.#with.cluster.control.restart(node);
     this.#tell(`${node} serves again`);
   }
 

@@ -10,7 +10,6 @@ import { judgeHistory } from '../consistency.ts';
 import { EXIT } from '../exit_status.ts';
 import { Load, overwriting } from '../load.ts';
 import { localCluster } from '../netem_cluster.ts';
-import { localControl } from '../node_control.ts';
 import { planScenario, runScenario } from '../scenario_run.ts';
 import { FILL, leaseFor, withCluster } from './cluster_under_fault.ts';
 import { clusterEngine, type Context, type Experiment, type Plan } from './experiment.ts';
@@ -80,7 +79,7 @@ const watch = async (scenario: Scenario, { seed, signal }: Context): Promise<Tim
     const load = new Load(applications, overwriting(FILES, 0), PAUSE_MS);
     const startNs = process.hrtime.bigint();
     const quiet = (): void => undefined;
-    const surroundings = { cluster: target, control: localControl(dir), tell: quiet };
+    const surroundings = { cluster: target, tell: quiet };
     let records: readonly CommandRecord[] = [];
     try {
       await runScenario(scenario, steps, surroundings, signal);

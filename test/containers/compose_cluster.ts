@@ -10,6 +10,7 @@ import { composeProgram } from '../../cli/compose.ts';
 import { isWhole, type ServerStatus } from '../../cli/process_cluster.ts';
 import { docker, leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
 
+const FILES = ['compose/compose.yaml', 'test/containers/sockets.yaml'];
 export const NODES = ['n1', 'n2', 'n3', 'n4'] as const;
 const FIXED_ADDRESSES: Readonly<Record<string, number>> = {
   server: 10,
@@ -22,18 +23,28 @@ const FIXED_ADDRESSES: Readonly<Record<string, number>> = {
 const WAIT_LIMIT_MS = 60_000;
 const POLL_MS = 50;
 const NETWORKS = 200;
+let clusters = 0;
 
 export class ComposeCluster {
   readonly project: string;
   readonly #net: string;
+  readonly #files: readonly string[];
+  readonly #more: Readonly<Record<string, string>>;
   readonly #folder = mkdtempSync(join(tmpdir(), 'coopfs-containers-'));
   readonly #ids = new Map<string, string>();
   readonly #connections = new Map<string, CoopFs>();
   #program: readonly string[] = [];
 
-  constructor(name: string) {
+  /** With more compose files, relative to the root of the repository, and what these need to know. */
+  constructor(
+    name: string,
+    files: readonly string[] = [],
+    more: Readonly<Record<string, string>> = {},
+  ) {
     this.project = `coopfs-${name}-${process.pid}`;
-    this.#net = `10.78.${process.pid % NETWORKS}`;
+    this.#net = `10.${78 + clusters++}.${process.pid % NETWORKS}`;
+    this.#files = [...FILES, ...files];
+    this.#more = more;
     removeAtTheEnd(this.#label);
     for (const node of NODES) {
       mkdirSync(join(this.#folder, node));
@@ -46,20 +57,24 @@ export class ComposeCluster {
     return `com.docker.compose.project=${this.project}`;
   }
 
-  /** Runs compose with the files and the project of this cluster. */
-  async compose(...args: readonly string[]): Promise<string> {
-    if (this.#program.length === 0) this.#program = await composeProgram(undefined);
-    const files = ['compose/compose.yaml', 'test/containers/sockets.yaml'];
-    const flags = files.flatMap((file) => ['--file', join(ROOT, file)]);
-    const env = {
+  /** What compose, and coopfs with it, find this cluster by. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
       COMPOSE_PROJECT_NAME: this.project,
+      COMPOSE_FILE: this.#files.map((file) => join(ROOT, file)).join(':'),
       COOPFS_NET: this.#net,
       COOPFS_TEST_RUN: this.#folder,
       // Nothing reaches the disk but by an orderly stop.
       COOPFS_WRITEBACK_INTERVAL: '60m',
       COOPFS_PAGES: '256',
+      ...this.#more,
     };
-    return output([...this.#program, ...flags, ...args], env);
+  }
+
+  /** Runs compose with the files and the project of this cluster. */
+  async compose(...args: readonly string[]): Promise<string> {
+    if (this.#program.length === 0) this.#program = await composeProgram(undefined);
+    return output([...this.#program, ...args], this.environment);
   }
 
   /** Brings everything up, and waits until all nodes are members and every file is on two nodes. */
@@ -118,9 +133,17 @@ export class ComposeCluster {
   }
 
   async reconnect(service: string): Promise<void> {
-    const address = `${this.#net}.${FIXED_ADDRESSES[service] ?? ''}`;
     const id = await this.container(service);
-    await docker('network', 'connect', '--ip', address, '--alias', service, this.#network, id);
+    await docker(
+      'network',
+      'connect',
+      '--ip',
+      this.addressOf(service),
+      '--alias',
+      service,
+      this.#network,
+      id,
+    );
   }
 
   async logs(service: string): Promise<string> {
@@ -138,11 +161,20 @@ export class ComposeCluster {
     return fs;
   }
 
+  addressOf(service: string): string {
+    return `${this.#net}.${FIXED_ADDRESSES[service] ?? ''}`;
+  }
+
+  /** Where the server listens. */
+  get server(): string {
+    return `${this.addressOf('server')}:7000`;
+  }
+
   async serverStatus(): Promise<ServerStatus> {
     const keyFile = join(this.#folder, 'cluster.key');
     const key = await docker('exec', await this.container('server'), 'cat', '/key/cluster.key');
     writeFileSync(keyFile, key, { mode: 0o600 });
-    await using fs = await connect({ server: `${this.#net}.10:7000`, keyFile });
+    await using fs = await connect({ server: this.server, keyFile });
     return (await fs.status()) as ServerStatus;
   }
 
@@ -182,6 +214,27 @@ export class ComposeCluster {
     await Promise.allSettled(open.map((fs) => fs.close()));
   }
 }
+
+let shared: ComposeCluster | undefined;
+
+/** The cluster that the test files of one run have in common: all nodes run, and all files are on two of them. */
+export const sharedCluster = async (): Promise<ComposeCluster> => {
+  if (shared === undefined) {
+    shared = new ComposeCluster('shared');
+    await shared.compose('build');
+    const begunMs = performance.now();
+    await shared.up();
+    const tookMs = performance.now() - begunMs;
+    console.log(`      from "up" to a cluster that can be used: ${tookMs.toFixed(0)} ms`);
+  }
+  await shared.settled();
+  return shared;
+};
+
+after('removes the cluster that was shared', async function () {
+  this.timeout(60_000);
+  await shared?.remove();
+});
 
 const text = new TextDecoder();
 

@@ -3,7 +3,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { FsError } from '../../protocol/errors.ts';
-import { ComposeCluster, NODES, readFile, writeFile } from './compose_cluster.ts';
+import {
+  NODES,
+  readFile,
+  sharedCluster,
+  writeFile,
+  type ComposeCluster,
+} from './compose_cluster.ts';
 
 /** Longer than lease and margin together. */
 const BEYOND_THE_LEASE_MS = 1500;
@@ -11,7 +17,7 @@ const FILES = [1, 2, 3, 4, 5, 6];
 
 describe('a cluster in containers', function () {
   this.timeout(180_000);
-  const cluster = new ComposeCluster('kills');
+  let cluster: ComposeCluster;
   let count = 0;
 
   /** Contents that were never there before, of the same length always. */
@@ -45,16 +51,11 @@ describe('a cluster in containers', function () {
   const others = (...gone: readonly string[]): string[] => NODES.filter((n) => !gone.includes(n));
 
   before(async () => {
-    await cluster.compose('build');
-    await timed('from "up" to a cluster that can be used', () => cluster.up());
+    cluster = await sharedCluster();
   });
 
   beforeEach(async () => {
     await cluster.settled();
-  });
-
-  after(async () => {
-    await cluster.remove();
   });
 
   it('has everything that n1 wrote when n1 is killed before any write-back', async () => {

@@ -3,8 +3,9 @@
 import { assert } from '../protocol/assert.ts';
 import { CLIENTS_PER_REGISTRATION } from '../protocol/client_numbers.ts';
 import { FsError } from '../protocol/errors.ts';
+import type { WriterOf } from '../protocol/fields.ts';
 import { FIRST_VERSION, type ClientId } from '../protocol/ids.ts';
-import type { Message } from '../protocol/messages.ts';
+import { HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
 import {
   checkIsOpen,
   checkOpen,
@@ -34,6 +35,9 @@ export const APPLICATIONS_LIMIT = 1024;
 /** How many reads and writes of one file may wait. */
 export const OPERATIONS_LIMIT = 4096;
 
+/** No application has this link. */
+const NOBODY = '';
+
 const NO_BYTES = new Uint8Array(0);
 
 /** Greets an application. Throws FsError: an unknown version, or no room for one more. */
@@ -52,7 +56,7 @@ const admit = (cacher: Cacher, link: string): Application => {
   }
   assert(cacher.registration !== undefined, 'an application is numbered before registration');
   const number = cacher.registration.firstClient + cacher.nextClient++;
-  const application = { client: number as ClientId, files: new Map() };
+  const application = { client: number as ClientId, files: new Map(), openings: new Map() };
   cacher.applications.set(link, application);
   return application;
 };
@@ -128,6 +132,7 @@ const open = (
   application.files.set(file, { mode, stale: false });
   if (mode === WRITE_MODE && cacher.registration?.openPolicy !== 'share') {
     const opening = { request: newRequest(cacher), file, client: application.client };
+    application.openings.set(file, opening.request);
     relay(cacher, link, request, file, { type: 'openWriter', ...opening });
     return;
   }
@@ -150,7 +155,7 @@ const relay = (
 /** The server's answer to a relayed request. False if it is not for one. */
 export const relayedAnswer = (
   cacher: Cacher,
-  message: Message<'whereDone' | 'flushed' | 'writerOpened' | 'failed'>,
+  message: Message<'whereDone' | 'flushed' | 'writerOpened' | 'writerClosed' | 'failed'>,
 ): boolean => {
   const relayed = cacher.relayed.get(message.request);
   if (relayed === undefined) return false;
@@ -160,7 +165,12 @@ export const relayedAnswer = (
     reply(cacher, link, { type: 'opened', request, sizeBytes: sizeOf(cacher) });
     return true;
   }
-  if (opening !== undefined) cacher.applications.get(link)?.files.delete(opening);
+  if (message.type === 'writerClosed') return true;
+  const application = cacher.applications.get(link);
+  if (opening !== undefined) {
+    application?.files.delete(opening);
+    application?.openings.delete(opening);
+  }
   reply(cacher, link, { ...message, request });
   return true;
 };
@@ -227,11 +237,27 @@ const queue = (cacher: Cacher, file: Message<'read'>['file'], operation: Operati
 };
 
 const close = (cacher: Cacher, application: Application, file: Message<'close'>['file']): void => {
-  const mode = application.files.get(file)?.mode;
+  const { client, openings } = application;
+  const opening = openings.get(file);
   application.files.delete(file);
-  if (mode !== WRITE_MODE || cacher.registration?.openPolicy === 'share') return;
-  sendToServer(cacher, { type: 'closeWriter', file, client: application.client });
+  openings.delete(file);
+  if (opening === undefined) return;
+  // It must not open the file for nobody, who never closes it.
+  cacher.relayed.delete(opening);
+  // Lost, it would keep the file locked. The application waits for no answer.
+  const request = newRequest(cacher);
+  relay(cacher, NOBODY, 0, undefined, { type: 'closeWriter', request, file, client, opening });
 };
+
+/** What this node's applications have open for writing, as a server that does not know it is told. */
+export const openWriters = (cacher: Cacher): WriterOf[] =>
+  [...cacher.applications.values()]
+    .flatMap(({ client, openings }) =>
+      [...openings]
+        .filter(([, opening]) => !cacher.relayed.has(opening))
+        .map(([file, opening]) => ({ file, client, opening })),
+    )
+    .slice(0, HOLDINGS_LIMIT);
 
 /** An application is gone: what it has open is closed, what it waits for is forgotten. */
 export const applicationClosed = (cacher: Cacher, link: string): void => {
@@ -249,7 +275,6 @@ export const applicationClosed = (cacher: Cacher, link: string): void => {
     pump(cacher, cached);
   }
   cacher.applications.delete(link);
-  // Repeated, they would open files for nobody, who never closes them.
   for (const [request, relayed] of [...cacher.relayed]) {
     if (relayed.link === link) cacher.relayed.delete(request);
   }

@@ -184,6 +184,7 @@ const fromServer = (cacher: Cacher, message: Message): void => {
     case 'whereDone':
     case 'flushed':
     case 'writerOpened':
+    case 'writerClosed':
       relayedAnswer(cacher, message);
       break;
     case 'failed':

@@ -58,15 +58,17 @@ export interface Registration {
 export interface Application {
   readonly client: ClientId;
   readonly files: OpenFiles;
+  /** Under which request of the server each file is open for writing, where the open policy watches it. */
+  readonly openings: Map<FileNumber, number>;
 }
 
-/** A request to the server on behalf of an application, answered by passing the answer on. */
+/** A request to the server on behalf of an application, answered by passing the answer on, if it is to be told. */
 export interface Relayed {
   readonly link: string;
   readonly request: number;
   /** Set for the opening of a file that the open policy watches. */
   readonly opening: FileNumber | undefined;
-  readonly message: Message<'where' | 'openWriter' | 'flush'>;
+  readonly message: Message<'where' | 'openWriter' | 'closeWriter' | 'flush'>;
   sentAtMs: number;
   readonly sinceMs: number;
 }

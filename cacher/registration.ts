@@ -3,6 +3,7 @@
 import type { Holding, HoldingKind } from '../protocol/fields.ts';
 import type { FileNumber, NodeId } from '../protocol/ids.ts';
 import { CANDIDATES_LIMIT, HOLDINGS_LIMIT, type Message } from '../protocol/messages.ts';
+import { openWriters } from './applications.ts';
 import { BACKUP_RESEND_MS, sendWrite } from './backup_writes.ts';
 import { isIdle, move, type CachedFile } from './cached_file.ts';
 import { ask, log, newRequest, sendToServer, type Cacher } from './cacher_state.ts';
@@ -22,7 +23,8 @@ export const DEFAULT_TICK_MS = 100;
 export const sendRegister = (cacher: Cacher): void => {
   const { node, incarnation, address, pages } = cacher.options;
   const holdings = holdingsOf(cacher);
-  sendToServer(cacher, { type: 'register', node, incarnation, address, pages, holdings });
+  const held = { holdings, writers: openWriters(cacher) };
+  sendToServer(cacher, { type: 'register', node, incarnation, address, pages, ...held });
 };
 
 const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {

@@ -40,11 +40,15 @@ export const timeOut = (cacher: Cacher, cached: CachedFile): void => {
   );
 };
 
-/** Fails what was asked of the server for an application for too long; an opening waits for its turn. */
+/**
+ * Fails what was asked of the server for an application for too long; an opening waits for its turn, and a closing
+ * for the server.
+ */
 export const timeOutRelayed = (cacher: Cacher): void => {
   const { serverWaitMs } = cacher.options;
   for (const [id, { link, request, message, sinceMs }] of [...cacher.relayed]) {
-    if (message.type === 'openWriter' || cacher.now < sinceMs + serverWaitMs) continue;
+    const waits = message.type === 'openWriter' || message.type === 'closeWriter';
+    if (waits || cacher.now < sinceMs + serverWaitMs) continue;
     cacher.relayed.delete(id);
     cacher.counters.timedOut++;
     const text = `${message.type}: no answer of the file server in ${serverWaitMs} ms`;

@@ -3,6 +3,7 @@
 import { CLIENTS_PER_REGISTRATION, firstClientNumber } from '../protocol/client_numbers.ts';
 import { DIRECT_BYTES_LIMIT, DIRECT_REQUESTS_LIMIT } from '../protocol/direct_limits.ts';
 import { FsError } from '../protocol/errors.ts';
+import type { WriterOf } from '../protocol/fields.ts';
 import {
   fileSizeBytes,
   FIRST_VERSION,
@@ -208,6 +209,11 @@ export const openWriter = (server: Server, file: FileNumber, writer: WaitingWrit
     writerOpened(server, writer);
     return true;
   }
+  if (server.now < server.quietUntilMs) {
+    // Who had it open before the server was started again may not have said so yet.
+    server.openWriters.hold(file, writer);
+    return true;
+  }
   const result = server.openWriters.open(file, writer, openPolicy === 'wait');
   if (result === 'opened') writerOpened(server, writer);
   if (result !== 'busy') return true;
@@ -221,9 +227,31 @@ export const openWriter = (server: Server, file: FileNumber, writer: WaitingWrit
   return false;
 };
 
-export const closeWriter = (server: Server, file: FileNumber, writer: Writer): void => {
-  if (!fileExists(server, file)) return;
-  const next = server.openWriters.close(file, writer);
+/** All who may have had files open before a restart of the server have said so: others may now. */
+export const openHeld = (server: Server): void => {
+  for (const { file, writer } of server.openWriters.release()) {
+    if (openWriter(server, file, writer)) continue;
+    server.clients.get(writer.link)?.files.delete(file);
+  }
+};
+
+/** Takes up what a member's applications have open; where somebody else has it by now, they are the next. */
+export const reopen = (server: Server, link: string, writers: readonly WriterOf[]): void => {
+  for (const { file, client, opening } of writers) {
+    if (fileExists(server, file)) {
+      server.openWriters.open(file, { link, client, request: opening }, true);
+    }
+  }
+};
+
+/** Ends an opening: of this number, or whichever the writer has. */
+export const closeWriter = (
+  server: Server,
+  file: FileNumber,
+  writer: Writer,
+  opening?: number,
+): void => {
+  const next = server.openWriters.close(file, writer, opening);
   if (next !== undefined) writerOpened(server, next);
 };
 

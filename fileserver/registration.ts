@@ -8,6 +8,7 @@ import { FsError } from '../protocol/errors.ts';
 import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
+import { reopen } from './clients.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
 import { becomeFormer } from './former_lives.ts';
 import { checkHoldings } from './impossible_reports.ts';
@@ -112,7 +113,7 @@ const resume = (server: Server, member: MemberRecord): void => {
 };
 
 const admit = (server: Server, link: string, message: Register): void => {
-  const { node, incarnation, address, pages, holdings } = message;
+  const { node, incarnation, address, pages, holdings, writers } = message;
   const { now } = server;
   server.newcomers.delete(node);
   server.members.set(node, {
@@ -136,6 +137,7 @@ const admit = (server: Server, link: string, message: Register): void => {
     fenced: false,
   });
   server.links.set(link, node);
+  reopen(server, link, writers);
   log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);
   // Listed as sharer before it is answered, so that no write can pass it by.
   const kept = holdings.filter((each) => keepClean(server, node, each)).map(({ file }) => file);

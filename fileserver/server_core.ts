@@ -13,6 +13,7 @@ import {
   closeLink,
   closeWriter,
   hello,
+  openHeld,
   openWriter,
 } from './clients.ts';
 import type { FileMeta } from './disk/disk_core.ts';
@@ -196,9 +197,12 @@ const fromMember = (server: Server, member: MemberRecord, message: Message): voi
       openWriter(server, file, { link: member.link, client, request });
       break;
     }
-    case 'closeWriter':
-      closeWriter(server, message.file, { link: member.link, client: message.client });
+    case 'closeWriter': {
+      const { file, request, client, opening } = message;
+      closeWriter(server, file, { link: member.link, client }, opening);
+      sendTo(server, node, { type: 'writerClosed', request });
       break;
+    }
     case 'evicted':
       evicted(server, node, message.file);
       break;
@@ -314,6 +318,7 @@ export const startQuiet = (server: Server, longestLeaseMs: number, now: number):
 
 const endQuiet = (server: Server): void => {
   server.quietUntilMs = 0;
+  openHeld(server);
   for (const entry of [...server.entries.values()]) {
     tryRecovery(server, entry);
     runQueue(server, entry);

@@ -152,6 +152,19 @@ export const holding: Field<Holding> = (value, place) => ({
   version: version(part(value, 'version'), place),
 });
 
+/** An application that has a file open for writing, and the request that opened it. */
+export interface WriterOf {
+  readonly file: FileNumber;
+  readonly client: ClientId;
+  readonly opening: number;
+}
+
+export const writerOf: Field<WriterOf> = (value, place) => ({
+  file: file(part(value, 'file'), place),
+  client: client(part(value, 'client'), place),
+  opening: uint32(part(value, 'opening'), place),
+});
+
 /** How often writes of a file were lost with all nodes that held them. */
 export interface FileLosses {
   readonly file: FileNumber;

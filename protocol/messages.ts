@@ -66,6 +66,7 @@ export const MESSAGES = {
     address: is.text,
     pages: is.uint32,
     holdings: is.listOf(is.holding, HOLDINGS_LIMIT),
+    writers: is.listOf(is.writerOf, HOLDINGS_LIMIT),
   },
   registered: {
     epoch: is.uint32,
@@ -121,7 +122,8 @@ export const MESSAGES = {
   writeThroughDone: { request, file, count: is.uint32, order, ...contents },
   openWriter: { request, file, client: is.client },
   writerOpened: { request },
-  closeWriter: { file, client: is.client },
+  closeWriter: { request, file, client: is.client, opening: is.uint32 },
+  writerClosed: { request },
   evicted: { file },
   unreachable: { node: is.node },
   alreadyHeld: { request, file },

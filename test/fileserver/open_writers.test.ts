@@ -39,6 +39,16 @@ describe('OpenWriters', () => {
     expect(writers.close(FILE, A)).to.equal(undefined);
   });
 
+  it('ends the opening that is named, and none of the same writer since', () => {
+    const writers = new OpenWriters();
+    writers.open(FILE, A, true);
+    writers.open(FILE, { ...A, request: 5 }, true);
+    writers.open(FILE, B, true);
+    expect(writers.close(FILE, A, A.request)).to.equal(undefined);
+    expect(writers.holders.get(FILE)).to.include({ link: 'a', request: 5 });
+    expect(writers.close(FILE, A, 5)).to.equal(B);
+  });
+
   it('closes everything that came by a link', () => {
     const writers = new OpenWriters();
     writers.open(FILE, A, true);
@@ -71,8 +81,16 @@ describe('the open policy', () => {
   it('"wait" lets it in when the first one closes', () => {
     const { run, codes: answers } = second('wait');
     expect(answers).to.deep.equal([]);
-    run.from('n1#1', { type: 'closeWriter', file: FILE, client: 1 as ClientId });
-    expect(run.sent('n1#1')[0]).to.include({ type: 'writerOpened', request: 2 });
+    run.from('n1#1', {
+      type: 'closeWriter',
+      request: 3,
+      file: FILE,
+      client: 1 as ClientId,
+      opening: 1,
+    });
+    const [opened, closed] = run.sent('n1#1');
+    expect(opened).to.include({ type: 'writerOpened', request: 2 });
+    expect(closed).to.include({ type: 'writerClosed', request: 3 });
   });
 
   it('holds between cachers and direct clients', () => {

@@ -230,6 +230,7 @@ export const registerOf = (
   address: `${node}:1`,
   pages: PAGES,
   holdings,
+  writers: [],
 });
 
 export const codes = (messages: readonly Message[]): string[] =>

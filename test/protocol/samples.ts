@@ -48,6 +48,7 @@ const lists: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   members: fc.array(fc.record({ node, incarnation: uint53, address: text }), { maxLength: 4 }),
   sharers: fc.array(node, { maxLength: 4 }),
   holdings: fc.array(holding, { maxLength: 4 }),
+  writers: fc.array(fc.record({ file: uint32, client: uint53, opening: uint32 }), { maxLength: 4 }),
   kept: fc.array(uint32, { maxLength: 4 }),
   wanted: fc.array(uint32, { maxLength: 4 }),
   losses: fc.array(fc.record({ file: uint32, times: uint32 }), { maxLength: 4 }),

@@ -101,8 +101,23 @@ const checkPages = (cacher: Cacher): void => {
 /** The scrub never rests; a look of it takes as long as a read of the simulated disk, and a heartbeat. */
 const SCRUB_READ_MS = 200;
 
+/** No file is locked by an application that has closed it, or is gone. */
+const checkOpenWriters = (server: Server, cachers: readonly Cacher[]): void => {
+  for (const [file, { link, client }] of server.openWriters.holders) {
+    const cacher = cachers.find(
+      ({ options: { node, incarnation } }) => `${node}#${incarnation}` === link,
+    );
+    const applications = [...(cacher?.applications.values() ?? [])];
+    const has =
+      server.clients.get(link)?.files.has(file) === true ||
+      applications.some((each) => each.client === client && each.openings.has(file));
+    if (!has) fail(`file ${file} is open for writing by ${link}, which does not have it open`);
+  }
+};
+
 /** When nothing is under way, the directory and the cachers tell the same. */
 export const checkAtRest = (server: Server, cachers: readonly Cacher[]): void => {
+  checkOpenWriters(server, cachers);
   for (const { kind, file, awaited, diskOperations, sentAtMs } of server.running.values()) {
     if (kind === 'verify' && server.now - sentAtMs <= SCRUB_READ_MS) continue;
     const answers = awaited.map(({ from, answer }) => `${answer} of ${from}`).join(', ');

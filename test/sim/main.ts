@@ -25,6 +25,7 @@ interface Flags {
   readonly operations: number;
   readonly links?: 'rudp' | 'direct';
   readonly encrypted?: true;
+  readonly openPolicy?: 'share' | 'fail';
   readonly profile?: string;
   readonly loss?: number;
   readonly duplicate?: number;
@@ -57,7 +58,7 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   apart: flags.apart ?? seed % 13 === 6,
   serverWaitMs: seed % 3 === 1 ? 1500 : 20_000,
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
-  openPolicy: seed % 11 === 5 ? 'fail' : 'share',
+  openPolicy: flags.openPolicy ?? (seed % 11 === 5 ? 'fail' : 'share'),
   degradedPolicy: seed % 7 === 3 ? 'refuse' : 'write-through',
   recoveriesAtOnce: 1 + (seed % 3),
   links: flags.links ?? 'rudp',
@@ -155,6 +156,7 @@ const command = new Command('sim')
   .option('--operations <n>', 'operations of each application', wholeNumber(1, 100_000), 40)
   .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
   .option('--encrypted', 'real encryption; else one seed in twenty, and checksums')
+  .option('--open-policy <policy>', 'share or fail; else fail for one seed in eleven')
   .option('--profile <name>', 'a profile of netem/profiles.yaml on every link')
   .option('--loss <p>', 'datagrams lost; else 0 to 0.3 by seed', probability)
   .option('--duplicate <p>', 'datagrams doubled', probability)
@@ -169,6 +171,10 @@ const command = new Command('sim')
 const flags = command.opts<Flags>();
 if (flags.links !== undefined && !['rudp', 'direct'].includes(flags.links)) {
   command.error(`--links is ${flags.links}, must be rudp or direct`, { exitCode: 2 });
+}
+if (flags.openPolicy !== undefined && !['share', 'fail'].includes(flags.openPolicy)) {
+  const right = 'must be share or fail: applications that wait for each other would wait for ever';
+  command.error(`--open-policy is ${flags.openPolicy}, ${right}`, { exitCode: 2 });
 }
 if (isWorker) {
   serveSeeds((seed) => simulate(optionsOf(seed, flags)));

@@ -4,11 +4,13 @@ import type { Operation } from '../../cli/check/operation.ts';
 import {
   compareVersions,
   fileSizeBytes,
+  SERVER,
   type FileNumber,
   type Geometry,
   type Version,
 } from '../../protocol/ids.ts';
-import type { Message } from '../../protocol/messages.ts';
+import { decode, encode } from '../../protocol/codec.ts';
+import { channelOf, priorityOf, type Message } from '../../protocol/messages.ts';
 import { fail, type World } from './world.ts';
 
 /** How an application reaches its daemon: a cacher, or the file server. */
@@ -32,6 +34,8 @@ export interface History {
   readonly acknowledged: Map<FileNumber, Version>;
   /** File → when the server last declared writes of it lost. */
   readonly lostAtMs: Map<FileNumber, number>;
+  /** A call that began at `sinceMs` may fail for damage of the file on the disk. */
+  mayFail: (file: FileNumber, sinceMs: number) => boolean;
   /** The version that the disk has; undefined while the server is down. */
   diskVersion: (file: FileNumber) => Version | undefined;
   failures: number;
@@ -192,6 +196,11 @@ export class SimulatedApplication {
       }
       // One of the files of a flush of all.
       if (answer.code === 'ESTALE' && message.type === 'flush' && message.all) return;
+      // Nobody has the file but a disk with a damaged block.
+      if (answer.code === 'EIO' && this.#history.mayFail(file, startMs)) {
+        if (message.type === 'write') this.#unknown(message, startMs);
+        if (message.type === 'read' || message.type === 'write') return;
+      }
       if (answer.code === 'EROFS' && message.type === 'write') return;
       if (answer.code !== 'EBUSY') {
         fail(`${message.type} ${file}: ${answer.code} ${answer.message}`);
@@ -252,3 +261,28 @@ export class SimulatedApplication {
     }
   }
 }
+
+/** An application that talks to the file server itself; it starts when its link is up. */
+export const connectDirectly = (
+  world: World,
+  name: string,
+  start: (port: Port) => SimulatedApplication,
+): void => {
+  let application: SimulatedApplication | undefined;
+  const send = (message: Message): void => {
+    links.send(SERVER, channelOf(message), encode(message), priorityOf(message));
+  };
+  const links = world.network(name, 1, {
+    up: () => {
+      application ??= start({ name, request: send });
+      send({ type: 'hello', protocol: 1 });
+    },
+    down: () => {
+      application?.lost();
+    },
+    message: (_peer, bytes) => {
+      application?.listener(decode(bytes));
+    },
+  });
+  links.setPeer(SERVER, SERVER, 'always');
+};

@@ -1,7 +1,7 @@
 /**
  * What goes wrong in a run: one fault after another, of a kind that chance picks, each counted when it
- * happens. Faults that destroy a memory wait until every dirty file is on two nodes again, since only
- * one loss at a time is promised to be survived; the others strike at any moment, recoveries included.
+ * happens. Faults that destroy a memory, or what the disk has, wait until every dirty file is on two nodes again,
+ * since only one loss at a time is promised to be survived; the others strike at any moment, recoveries included.
  */
 
 import type { EventQueue } from './event_queue.ts';
@@ -21,7 +21,9 @@ export interface FaultTargets {
   readonly pauseServer: (forMs: number) => void;
   /** Datagrams of a node to all others are lost, those to it, or both. */
   readonly cutOff: (place: number, direction: Direction, forMs: number) => void;
-  /** Every node is up and registered, and every dirty file is on two nodes or on the disk. */
+  /** A bit flips in a data block of the disk; what is not written anew within `forMs` is good again then. */
+  readonly flipBit: (forMs: number) => void;
+  /** Every node is up and registered, and every dirty file is on two nodes or on the disk, which is sound. */
   readonly isWhole: () => boolean;
 }
 
@@ -38,6 +40,7 @@ const newCounts = () => ({
   crashesWithServer: 0,
   crashesOfTwo: 0,
   forgotten: 0,
+  flippedBits: 0,
 });
 
 export type FaultCounts = ReturnType<typeof newCounts>;
@@ -57,14 +60,16 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   crashesWithServer: 1,
   crashesOfTwo: 4,
   forgotten: 3,
+  flippedBits: 4,
 };
 
-/** Kinds that destroy what a cacher has in its memory. */
+/** Kinds that destroy what a cacher has in its memory, or the disk has. */
 const DESTRUCTIVE: ReadonlySet<FaultKind> = new Set<FaultKind>([
   'crashes',
   'crashesWithServer',
   'crashesOfTwo',
   'forgotten',
+  'flippedBits',
 ]);
 /** Kinds that destroy two memories together: what only they had may be lost, but never silently. */
 const LOSING: ReadonlySet<FaultKind> = new Set<FaultKind>(['crashesOfTwo', 'forgotten']);
@@ -195,6 +200,9 @@ export class FaultPlan {
       case 'pairsCutOff':
         targets.cutOff(place, 'both', cutMs);
         targets.cutOff((place + 1) % cachers, 'both', cutMs);
+        return cutMs;
+      case 'flippedBits':
+        targets.flipBit(cutMs);
         return cutMs;
       default:
         return kind satisfies never;

@@ -98,6 +98,13 @@ const checkPages = (cacher: Cacher): void => {
   }
 };
 
+/** Every dirty file is on two nodes, and nothing is being done about that. */
+export const isProtected = (server: Server): boolean => {
+  if (server.reprotection !== undefined) return false;
+  const recovering = [...server.running.values()].some(({ kind }) => kind === 'recover');
+  return !recovering && [...server.entries.values()].every(({ unavailable }) => !unavailable);
+};
+
 /** The scrub never rests; a look of it takes as long as a read of the simulated disk, and a heartbeat. */
 const SCRUB_READ_MS = 200;
 

@@ -7,6 +7,7 @@ import { DiskCore, type DiskCommand } from '../../fileserver/disk/disk_core.ts';
 import * as core from '../../fileserver/server_core.ts';
 import type { Server, ServerCommand } from '../../fileserver/server_state.ts';
 import type { FakeDisk } from '../fileserver/disk/fake_disk.ts';
+import type { Damage } from './damage.ts';
 import type { SimulationOptions } from './simulation_options.ts';
 import { fail, type Links, type World } from './world.ts';
 
@@ -26,6 +27,7 @@ type Policies = Pick<SimulationOptions, 'openPolicy' | 'degradedPolicy' | 'recov
 export class SimulatedServer {
   readonly #world: World;
   readonly #fakeDisk: FakeDisk;
+  readonly #damage: Damage;
   readonly disk = new DiskCore();
   #links: Links | undefined;
   readonly #policies: Policies;
@@ -44,6 +46,7 @@ export class SimulatedServer {
   constructor(
     world: World,
     fakeDisk: FakeDisk,
+    damage: Damage,
     policies: Policies,
     cachePages: number,
     incarnation: number,
@@ -51,6 +54,7 @@ export class SimulatedServer {
     this.#incarnation = incarnation;
     this.#world = world;
     this.#fakeDisk = fakeDisk;
+    this.#damage = damage;
     this.#policies = policies;
     this.#cachePages = cachePages;
     this.disk.open();
@@ -148,6 +152,9 @@ export class SimulatedServer {
   #perform(command: ServerCommand): void {
     switch (command.do) {
       case 'send':
+        if (command.message.type === 'failed' && command.message.code === 'EIO') {
+          this.#checkRefused(command.message.message);
+        }
         this.#links?.send(
           command.to,
           channelOf(command.message),
@@ -170,6 +177,10 @@ export class SimulatedServer {
       default:
         command satisfies never;
     }
+  }
+
+  #checkRefused(reason: string): void {
+    if (this.server !== undefined) this.#damage.checkRefused(this.server, reason);
   }
 
   #drainDisk(): void {
@@ -223,7 +234,10 @@ export class SimulatedServer {
         fail(`disk: ${event.reason}`);
       } else if (server !== undefined) {
         if (event.type === 'file') core.handleFileRead(server, event.token, event.bytes, queue.now);
-        if (event.type === 'readFailed') fail(`disk: ${event.reason}`);
+        if (event.type === 'readFailed') {
+          this.#damage.checkFound(event.file, event.reason);
+          core.handleFileRead(server, event.token, event.reason, queue.now);
+        }
         if (event.type === 'committed') core.handleCommitted(server, event.token, queue.now);
         this.#drain();
       }
@@ -233,6 +247,7 @@ export class SimulatedServer {
   #complete(command: DiskCommand): void {
     if (this.closed) return;
     const completion = this.#fakeDisk.execute(command);
+    if (command.do === 'write') this.#damage.written(command.offset, command.bytes.length);
     if (completion.result === 'read') this.disk.handleRead(completion.token, completion.bytes);
     if (completion.result === 'written') this.disk.handleWritten(completion.token);
     if (completion.result === 'synced') this.disk.handleSynced(completion.token);

@@ -1,25 +1,33 @@
 /** One run of the whole cluster in virtual time, from one seed. */
 
 import type { Server } from '../../fileserver/server_state.ts';
-import { decode, encode } from '../../protocol/codec.ts';
-import { SERVER, type Geometry, type NodeId } from '../../protocol/ids.ts';
-import { channelOf, priorityOf } from '../../protocol/messages.ts';
+import type { Geometry, NodeId } from '../../protocol/ids.ts';
 import { FakeDisk } from '../fileserver/disk/fake_disk.ts';
-import { SimulatedApplication, type History } from './applications.ts';
+import { connectDirectly, SimulatedApplication, type History, type Port } from './applications.ts';
 import type { DirectNetwork } from './direct_network.ts';
 import { RudpNetwork } from './rudp_network.ts';
+import { computeLayout } from '../../fileserver/disk/layout.ts';
+import { Damage } from './damage.ts';
 import { DeclaredLosses } from './declared_losses.ts';
 import { EventQueue } from './event_queue.ts';
 import { FaultPlan, type FaultTargets } from './faults.ts';
-import { checkAlways, checkAtRest, checkLinearizable, checkSaved } from './invariants.ts';
+import {
+  checkAlways,
+  checkAtRest,
+  checkLinearizable,
+  checkSaved,
+  isProtected,
+} from './invariants.ts';
 import { leaseFor, makeNetwork } from './make_network.ts';
 import { Prng } from './prng.ts';
 import { SimulatedCacher } from './simulated_cacher.ts';
 import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
 import { SimulatedServer } from './simulated_server.ts';
+import { Trace } from './trace.ts';
 import { fail, SimulationFailure, type World } from './world.ts';
 
 const BLOCK_BYTES = 128;
+const JOURNAL_BYTES = 65_536;
 /** From here on, or from the end of the faults on, the network does no harm. */
 const HEAL_MS = 8000;
 /** A run that is not over by then, long after the network is healed, waits for something for ever. */
@@ -43,6 +51,7 @@ class Simulation {
   readonly #world: World;
   #server: SimulatedServer;
   readonly #disk: FakeDisk;
+  readonly #damage: Damage;
   readonly faults: FaultPlan;
   restarts = 0;
   serverRestarts = 0;
@@ -55,10 +64,11 @@ class Simulation {
     acknowledged: new Map(),
     lostAtMs: new Map(),
     failures: 0,
+    mayFail: (file, sinceMs) => this.#damage.mayFail(file, sinceMs),
     diskVersion: (file) => this.#server.server?.meta(file).version,
   };
   readonly #losses = new DeclaredLosses(this.history);
-  #hash = 0x811c9dc5;
+  readonly trace: Trace;
   #limitMs = LIMIT_MS;
   #healedAtMs = Infinity;
   events = 0;
@@ -69,17 +79,19 @@ class Simulation {
     const { files, blocksPerFile } = options;
     this.#geometry = { files, blockSizeBytes: BLOCK_BYTES, blocksPerFile };
     this.#network = makeNetwork(options, this.queue, this.#prng.fork());
-    const trace = (line: string): void => {
-      const text = `${this.queue.now.toFixed(3)} ${line}`;
-      for (let index = 0; index < text.length; index++) {
-        this.#hash = Math.imul(this.#hash ^ text.charCodeAt(index), 0x01000193) >>> 0;
-      }
-      print?.(text);
-    };
+    this.trace = new Trace(() => this.queue.now, print);
     const random = this.#prng.fork().next;
     const leaseMs = leaseFor(options.profile);
-    this.#world = { queue: this.queue, random, network: this.#network.network, trace, leaseMs };
-    this.#disk = FakeDisk.formatted(this.#geometry, options.seed, { journalBytes: 65_536 });
+    this.#world = {
+      queue: this.queue,
+      random,
+      network: this.#network.network,
+      trace: this.trace.add,
+      leaseMs,
+    };
+    this.#disk = FakeDisk.formatted(this.#geometry, options.seed, { journalBytes: JOURNAL_BYTES });
+    const layout = computeLayout(this.#geometry, JOURNAL_BYTES);
+    this.#damage = new Damage(this.#world, this.#disk, layout, () => this.#cores());
     this.#server = this.#startServer(1);
     for (let index = 1; index <= options.cachers; index++) this.#addCacher(index);
     for (let index = 1; index <= options.directClients; index++) this.#addDirectClient(index);
@@ -122,13 +134,9 @@ class Simulation {
     }
   }
 
-  get hash(): string {
-    return this.#hash.toString(16).padStart(8, '0');
-  }
-
   #startServer(life: number): SimulatedServer {
     const pages = this.#options.blocksPerFile * 3;
-    return new SimulatedServer(this.#world, this.#disk, this.#options, pages, life);
+    return new SimulatedServer(this.#world, this.#disk, this.#damage, this.#options, pages, life);
   }
 
   #startCacher(index: number, life: number): SimulatedCacher {
@@ -194,6 +202,9 @@ class Simulation {
         this.#world.trace(`n${place + 1} is cut off (${direction}) for ${forMs.toFixed(0)} ms`);
         this.#network.cutOff(`n${place + 1}`, direction, forMs);
       },
+      flipBit: (forMs) => {
+        this.#damage.flip(forMs);
+      },
       isWhole: () => this.#isWhole(),
     };
   }
@@ -201,11 +212,9 @@ class Simulation {
   #isWhole(): boolean {
     const { server } = this.#server;
     if (server === undefined || this.#server.closed || server.quietUntilMs > 0) return false;
-    if (server.reprotection !== undefined) return false;
+    if (!this.#damage.none) return false;
     if (this.#cachers.some((each) => each.stopped || !each.cacher.admitted)) return false;
-    if (server.members.size < this.#cachers.length) return false;
-    const recovering = [...server.running.values()].some(({ kind }) => kind === 'recover');
-    return !recovering && [...server.entries.values()].every(({ unavailable }) => !unavailable);
+    return server.members.size >= this.#cachers.length && isProtected(server);
   }
 
   #crashCacher(place: number, downMs: number): void {
@@ -239,29 +248,10 @@ class Simulation {
   }
 
   #addDirectClient(index: number): void {
-    const name = `direct${index}`;
-    let application: SimulatedApplication | undefined;
-    const links = this.#world.network(name, 1, {
-      up: () => {
-        application ??= this.#application({
-          name,
-          request: (message) => {
-            links.send(SERVER, channelOf(message), encode(message), priorityOf(message));
-          },
-        });
-        links.send(SERVER, 0, encode({ type: 'hello', protocol: 1 }));
-      },
-      down: () => {
-        application?.lost();
-      },
-      message: (_peer, bytes) => {
-        application?.listener(decode(bytes));
-      },
-    });
-    links.setPeer(SERVER, SERVER, 'always');
+    connectDirectly(this.#world, `direct${index}`, (port) => this.#application(port));
   }
 
-  #application(port: ConstructorParameters<typeof SimulatedApplication>[1]): SimulatedApplication {
+  #application(port: Port): SimulatedApplication {
     const { operations, files, faults } = this.#options;
     const thinkMs = Math.max(THINK_MS, faults * THINK_MS_A_FAULT);
     const settings = { operations, thinkMs, files };
@@ -357,6 +347,7 @@ class Simulation {
   counters(): Record<string, number> {
     const sum: Record<string, number> = { linksBroken: this.#network.broken };
     Object.assign(sum, this.faults.counts);
+    sum['refusedForDamage'] = this.#damage.refused;
     sum['declaredLosses'] = this.#losses.count;
     sum['restarts'] = this.restarts;
     sum['serverRestarts'] = this.serverRestarts;
@@ -389,7 +380,7 @@ export const simulate = (
   return {
     seed: options.seed,
     failure,
-    hash: simulation.hash,
+    hash: simulation.trace.hash,
     events: simulation.events,
     operations: simulation.history.operations.length,
     virtualMs: simulation.queue.now,

@@ -9,6 +9,8 @@ mount -t tmpfs tmpfs /mnt
 # modprobe looks for a folder lib/modules.
 mkdir -p /mnt/lib/modules
 mount --bind "$UML_MODULES" /mnt/lib/modules
+# What netem lets go at once after a standstill must not be lost on its way from device to device.
+echo 100000 >/proc/sys/net/core/netdev_max_backlog
 modprobe -d /mnt -a bridge veth ifb sch_netem sch_htb sch_ingress act_mirred cls_u32
 "$UML_NODE" "$UML_PROGRAM" "$UML_FOLDER"
 echo "ended: $?"

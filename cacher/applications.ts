@@ -21,6 +21,7 @@ import {
   geometryOf,
   newRequest,
   reply,
+  replyFailed,
   sendToServer,
   sizeOf,
   type Application,
@@ -139,6 +140,9 @@ const open = (
   reply(cacher, link, { type: 'opened', request, sizeBytes: sizeOf(cacher) });
 };
 
+/** How many requests for applications, and closings that the server has not confirmed, may wait. */
+const RELAYED_LIMIT = 4096;
+
 /** Asks the server on behalf of an application; the answer is passed on by `relayedAnswer`. */
 const relay = (
   cacher: Cacher,
@@ -147,6 +151,11 @@ const relay = (
   opening: Relayed['opening'],
   message: Relayed['message'],
 ): void => {
+  if (cacher.relayed.size >= RELAYED_LIMIT && link !== NOBODY) {
+    const text = `${RELAYED_LIMIT} requests wait for the file server already, which is the limit`;
+    replyFailed(cacher, link, request, 'EBUSY', text);
+    return;
+  }
   const times = { sentAtMs: cacher.now, sinceMs: cacher.now };
   cacher.relayed.set(message.request, { link, request, opening, message, ...times });
   if (cacher.admitted) sendToServer(cacher, message);

@@ -25,6 +25,11 @@ export class FileMemory {
     return bytes;
   }
 
+  /** Other contents are about to take their place. */
+  forget(file: FileNumber): void {
+    this.#files.delete(file);
+  }
+
   /** Takes the bytes over. */
   put(file: FileNumber, bytes: Uint8Array): void {
     this.#files.delete(file);

@@ -41,6 +41,10 @@ export const lostAtMs = (server: Server, member: MemberRecord): number =>
  * in its socket. All waits start again.
  */
 export const afterPause = (server: Server, lateMs: number): void => {
+  for (const newcomer of server.newcomers.values()) {
+    newcomer.sinceMs = server.now;
+    newcomer.ticks = 0;
+  }
   for (const [file, sinceMs] of server.unavailableSince) {
     server.unavailableSince.set(file, sinceMs + lateMs);
   }

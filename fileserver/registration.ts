@@ -13,7 +13,7 @@ import { transition, type DirectoryEntry } from './directory_entry.ts';
 import { becomeFormer } from './former_lives.ts';
 import { checkHoldings } from './impossible_reports.ts';
 import { lossList } from './lost_files.ts';
-import { memberList, tellMembers } from './membership.ts';
+import { memberList, presentMembers, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
 import type { Recover } from './transaction.ts';
 import { entryOf, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
@@ -22,6 +22,8 @@ type Register = Message<'register'>;
 
 /** Which part of a lease a node must be silent for, after another life of it has come, to count as gone. */
 const SILENCE_SHARE = 0.5;
+/** And the ticks of the server's timer: what came while this process stood still has been heard by then. */
+const SILENCE_TICKS = 2;
 
 /** Throws FsError if this can never be a member. */
 const check = (server: Server, link: string, message: Register): void => {
@@ -31,7 +33,7 @@ const check = (server: Server, link: string, message: Register): void => {
   }
   if (server.stopping) throw new FsError('ESHUTDOWN', 'the file server is stopping');
   checkHoldings(server, node, holdings);
-  if (!server.members.has(node) && server.members.size >= MEMBERS_LIMIT) {
+  if (!server.members.has(node) && presentMembers(server).length >= MEMBERS_LIMIT) {
     throw new FsError('EBUSY', `the cluster has its limit of ${MEMBERS_LIMIT} members already`);
   }
 };
@@ -44,12 +46,13 @@ const mayBeAlive = (server: Server, link: string, known: MemberRecord): boolean 
   const { node } = known;
   const waiting = server.newcomers.get(node);
   if (waiting?.link !== link) {
-    server.newcomers.set(node, { link, sinceMs: server.now });
+    server.newcomers.set(node, { link, sinceMs: server.now, ticks: 0 });
     return true;
   }
   const { heartbeatMs, leaseMs } = server.options;
   if (known.heartbeatMs <= waiting.sinceMs + heartbeatMs) {
-    return server.now < Math.max(waiting.sinceMs, known.heartbeatMs) + leaseMs * SILENCE_SHARE;
+    const sinceMs = Math.max(waiting.sinceMs, known.heartbeatMs);
+    return server.now < sinceMs + leaseMs * SILENCE_SHARE || waiting.ticks < SILENCE_TICKS;
   }
   server.newcomers.delete(node);
   const text = `a cacher named ${node} is alive at ${known.address}: choose another name`;
@@ -59,6 +62,8 @@ const mayBeAlive = (server: Server, link: string, known: MemberRecord): boolean 
 /** Admits a member, goes on with one whose link was new, or answers why not. */
 export const register = (server: Server, link: string, message: Register): void => {
   const known = server.members.get(message.node);
+  // An old self that goes on after all waits until its lease is over, like everybody.
+  if (server.members.has(link as NodeId)) return;
   try {
     check(server, link, message);
     if (known !== undefined && known.incarnation !== message.incarnation) {
@@ -105,6 +110,7 @@ const answer = (
 };
 
 const resume = (server: Server, member: MemberRecord): void => {
+  server.links.set(member.link, member.node);
   member.linkUp = true;
   member.fresh = true;
   member.renewedMs = server.now;
@@ -202,9 +208,11 @@ const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
  */
 export const tryRecovery = (server: Server, entry: DirectoryEntry): void => {
   if (!entry.unavailable || entry.writer !== undefined) return;
+  const quiet = server.now < server.quietUntilMs;
+  // In the quiet time another life of one that comes with nothing may still serve what it holds.
   const isHere = (node: NodeId | undefined): boolean =>
-    node !== undefined && (entry.reporters.has(node) || entry.empty.has(node));
+    node !== undefined && (entry.reporters.has(node) || (!quiet && entry.empty.has(node)));
   const allHere = isHere(entry.owner) && isHere(entry.backup);
-  const some = entry.reporters.size > 0 && server.now >= server.quietUntilMs;
+  const some = entry.reporters.size > 0 && !quiet;
   if (allHere || some) preempt(server, entry);
 };

@@ -196,7 +196,6 @@ const start = (server: Server, entry: DirectoryEntry, transaction: Transaction):
   if (isWriting(transaction)) entry.writer = transaction.sequence;
   else entry.readers.add(transaction.sequence);
   server.running.set(transaction.sequence, transaction);
-  transaction.begunAtMs = server.now;
   transaction.sentAtMs = server.now;
   if (transaction.kind === 'recover') takeTurn(server, entry, transaction);
   begin(server, entry, transaction);

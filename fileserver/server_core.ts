@@ -240,11 +240,12 @@ export const handleLinkDown = (server: Server, link: string, now: number): void 
   server.now = now;
   const node = server.links.get(link);
   const member = node === undefined ? undefined : server.members.get(node);
-  if (member === undefined) {
-    closeLink(server, link);
-  } else {
+  if (member !== undefined) {
     member.linkUp = false;
     log(server, 'warn', `the link to ${member.node} is down`);
+  } else if (!server.members.has(link as NodeId)) {
+    // What a former life has open stays so until its lease is over.
+    closeLink(server, link);
   }
   afterEvent(server);
 };
@@ -283,6 +284,7 @@ export const handleStop = (server: Server, now: number): void => {
 
 export const handleTimeout = (server: Server, now: number): void => {
   server.now = now;
+  for (const newcomer of server.newcomers.values()) newcomer.ticks++;
   noticePause(server);
   // Some that run may be unable to go on: they hold up nobody for longer than a heartbeat.
   startRecoveries(server, server.recovering.size + server.options.recoveriesAtOnce);

@@ -126,7 +126,9 @@ export interface ServerOptions {
 /** A node that registers while its old self may still have a lease. */
 export interface Newcomer {
   readonly link: string;
-  readonly sinceMs: number;
+  sinceMs: number;
+  /** How often the server's timer has come since. */
+  ticks: number;
 }
 
 /** A file that has lost writes; of what was lost in an earlier life of the server, only that it was. */
@@ -272,7 +274,8 @@ export const orderVia = (
   from: NodeId,
   answer: Message['type'],
 ): void => {
-  transaction.awaited.push({ from, answer, resend: { to, message } });
+  const sinceMs = server.now;
+  transaction.awaited.push({ from, answer, sinceMs, resend: { to, message } });
   transaction.sentAtMs = server.now;
   sendTo(server, to, message);
 };
@@ -318,7 +321,10 @@ export const commit = (
   server.commands.push({ do: 'commit', token: server.nextToken++, records });
 };
 
-/** Journals contents of a file, which replace damaged blocks; the server's memory has them once they are synced. */
+/**
+ * Journals contents of a file, which replace damaged blocks. The server's memory holds none until the transaction
+ * goes on: one that is pre-empted does not, and the file is read from the disk then.
+ */
 export const commitContents = (
   server: Server,
   transaction: Transaction,
@@ -330,6 +336,7 @@ export const commitContents = (
   const { file } = transaction;
   transaction.contents = { version, bytes, outcomes, source: 'server' };
   server.damaged.delete(file);
+  server.memory.forget(file);
   const record = { kind: 'contents', file, version, bytes, outcomes } as const;
   commit(server, transaction, [afterLoss ? { ...record, afterLoss } : record]);
 };

@@ -22,6 +22,8 @@ export type Requester =
 export interface Awaited {
   readonly from: NodeId;
   readonly answer: MessageType;
+  /** When the order was first sent. */
+  readonly sinceMs: number;
   readonly resend: { readonly to: NodeId; readonly message: Message };
 }
 
@@ -50,8 +52,6 @@ interface Common {
   retried: boolean;
   /** Its requester is lost while the disk is at work for it: it ends when that has answered. */
   vain: boolean;
-  /** When it started. */
-  begunAtMs: number;
   /** When its orders were last sent, for the resend timer. */
   sentAtMs: number;
 }
@@ -179,7 +179,6 @@ export const newTransaction = (
   failure: undefined,
   retried: false,
   vain: false,
-  begunAtMs: 0,
   sentAtMs: 0,
 });
 

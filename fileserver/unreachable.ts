@@ -41,8 +41,8 @@ const hasBackup = (
 ): boolean => {
   const transactions = [...runningOf(server, entry), ...entry.queue];
   const recovery = transactions.find((each) => each.kind === 'recover');
-  const pair = recovery === undefined ? entry : { owner: recovery.source, backup: recovery.backup };
-  return !entry.unavailable && pair.owner === owner && pair.backup === backup;
+  if (recovery !== undefined) return recovery.source === owner && recovery.backup === backup;
+  return !entry.unavailable && entry.owner === owner && entry.backup === backup;
 };
 
 /** Two members one of which was ordered to send the other what has not come. */
@@ -50,10 +50,12 @@ const isBetweenPeers = ({ from, resend }: Awaited): boolean =>
   from !== resend.to && (resend.message.type === 'forward' || resend.message.type === 'freeze');
 
 const stuckBetweenPeers = (server: Server, transaction: Transaction): Awaited | undefined => {
-  if (server.now < transaction.begunAtMs + forwardLimitMs(server)) return undefined;
+  const limitMs = forwardLimitMs(server);
   return transaction.awaited.find(
     (each) =>
-      isBetweenPeers(each) && [each.from, each.resend.to].every((node) => isHere(server, node)),
+      server.now >= each.sinceMs + limitMs &&
+      isBetweenPeers(each) &&
+      [each.from, each.resend.to].every((node) => isHere(server, node)),
   );
 };
 

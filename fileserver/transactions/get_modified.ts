@@ -156,7 +156,7 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   // One order with two effects: the contents go to the writer as well.
   if (forward) {
     const resend = { to: owner, message: toOwner };
-    transaction.awaited.push({ from: writer, answer: 'received', resend });
+    transaction.awaited.push({ from: writer, answer: 'received', sinceMs: server.now, resend });
   }
   if (backup !== writer) transaction.release = backup;
   for (const node of entry.sharers) if (node !== writer) invalidate(server, transaction, node);

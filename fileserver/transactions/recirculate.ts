@@ -29,7 +29,7 @@ const chooseTarget = (server: Server, from: NodeId): MemberRecord | undefined =>
   const wanted = server.options.geometry.blocksPerFile;
   let best: MemberRecord | undefined;
   for (const member of server.members.values()) {
-    if (member.leaving || !member.linkUp || member.node === from) continue;
+    if (member.leaving || member.fenced || !member.linkUp || member.node === from) continue;
     if (areApart(server, member.node, from)) continue;
     if (best === undefined) best = member;
     else if (member.freePages >= wanted && best.freePages < wanted) best = member;

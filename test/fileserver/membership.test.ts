@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
+import { handleLinkDown, handleStop, handleTimeout } from '../../fileserver/server_core.ts';
 import type { ClientId, FileNumber, NodeId } from '../../protocol/ids.ts';
 import { MEMBERS_LIMIT } from '../../protocol/messages.ts';
 import { codes, FILE, HEARTBEAT_MS, registerOf, ServerRun } from './server_run.ts';
@@ -78,6 +78,43 @@ describe('membership', () => {
     expect(run.entry()).to.equal('uncached');
     expect(run.server.running.size).to.equal(0);
     expect([...run.server.members.keys()]).to.have.members(['n1', 'n2', 'n3']);
+  });
+
+  it('lets an old self that goes on after all come back when its old lease is over', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2');
+    run.from('n2#2', registerOf('n2', 2));
+    run.pass(LEASE_MS / 2, 'n1');
+    run.from('n2#2', registerOf('n2', 2));
+    expect([...run.server.members.keys()]).to.have.members(['n1', 'n2', 'n2#1']);
+    // The next life is silent too, and the first one is heard again.
+    run.from('n2#1', registerOf('n2'));
+    run.pass(LEASE_MS / 2, 'n1');
+    run.take();
+    run.from('n2#1', registerOf('n2'));
+    expect(run.sent('n2#1')).to.deep.equal([]);
+    run.pass(LOST_MS, 'n1');
+    run.from('n2#1', registerOf('n2'));
+    expect(codes(run.sent('n2#1'))).to.include('registered');
+    run.pass(LOST_MS, 'n1', 'n2');
+    run.read('n2');
+    expect(run.entry()).to.equal('shared sharers n2');
+  });
+
+  it('tells no life of a node from another by a silence in which the server stood still', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2');
+    run.from('n2#2', registerOf('n2', 2));
+    run.pass(HEARTBEAT_MS, 'n1', 'n2');
+    run.now += LEASE_MS;
+    run.from('n2#2', registerOf('n2', 2));
+    handleTimeout(run.server, run.now);
+    run.from('n2#2', registerOf('n2', 2));
+    expect([...run.server.members.keys()]).to.deep.equal(['n1', 'n2']);
+    run.pass(2 * HEARTBEAT_MS, 'n1', 'n2');
+    run.take();
+    run.from('n2#2', registerOf('n2', 2));
+    expect(codes(run.sent('n2#2'))).to.deep.equal(['EBUSY']);
   });
 
   it('lets an old self go on whose link was new, whoever waits for its name', () => {

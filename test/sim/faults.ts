@@ -19,6 +19,8 @@ export interface FaultTargets {
   /** The process stands still, as on SIGSTOP. */
   readonly pauseCacher: (place: number, forMs: number) => void;
   readonly pauseServer: (forMs: number) => void;
+  /** Reads and syncs of the disk take that long. */
+  readonly slowDisk: (forMs: number) => void;
   /** Datagrams of a node to all others are lost, those to it, or both. */
   readonly cutOff: (place: number, direction: Direction, forMs: number) => void;
   /** A bit flips in a data block of the disk; what is not written anew within `forMs` is good again then. */
@@ -37,6 +39,7 @@ const newCounts = () => ({
   pairsCutOff: 0,
   serverCrashes: 0,
   serverPauses: 0,
+  slowDisks: 0,
   crashesWithServer: 0,
   crashesOfTwo: 0,
   forgotten: 0,
@@ -57,6 +60,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   pairsCutOff: 2,
   serverCrashes: 4,
   serverPauses: 2,
+  slowDisks: 4,
   crashesWithServer: 1,
   crashesOfTwo: 4,
   forgotten: 3,
@@ -190,6 +194,9 @@ export class FaultPlan {
         return pauseMs;
       case 'serverPauses':
         targets.pauseServer(pauseMs);
+        return pauseMs;
+      case 'slowDisks':
+        targets.slowDisk(pauseMs);
         return pauseMs;
       case 'partitions':
         targets.cutOff(place, 'both', cutMs);

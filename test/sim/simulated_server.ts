@@ -35,6 +35,7 @@ export class SimulatedServer {
   readonly #cachePages: number;
   #timerMs = Infinity;
   #pausedUntilMs = 0;
+  #diskSlowUntilMs = 0;
   server: Server | undefined;
   closed = false;
   #starting: () => void = () => undefined;
@@ -100,6 +101,11 @@ export class SimulatedServer {
   pause(forMs: number): void {
     this.#pausedUntilMs = this.#world.queue.now + forMs;
     this.#links?.pause(this.#pausedUntilMs);
+  }
+
+  /** What is asked of the disk from now on is answered after that. */
+  slowDisk(forMs: number): void {
+    this.#diskSlowUntilMs = this.#world.queue.now + forMs;
   }
 
   /** Runs a step now, or when the process goes on. */
@@ -187,7 +193,8 @@ export class SimulatedServer {
     const { queue, random } = this.#world;
     for (let command = this.disk.pollCommand(); command; command = this.disk.pollCommand()) {
       const issued: DiskCommand = command;
-      queue.after(issued.do === 'write' ? 0 : random() * DISK_MS, () => {
+      const doneMs = Math.max(queue.now + random() * DISK_MS, this.#diskSlowUntilMs);
+      queue.at(issued.do === 'write' ? queue.now : doneMs, () => {
         this.#run(() => {
           this.#complete(issued);
         });

@@ -198,6 +198,10 @@ class Simulation {
         this.#world.trace(`the server stands still for ${forMs.toFixed(0)} ms`);
         this.#server.pause(forMs);
       },
+      slowDisk: (forMs) => {
+        this.#world.trace(`the disk is slow for ${forMs.toFixed(0)} ms`);
+        this.#server.slowDisk(forMs);
+      },
       cutOff: (place, direction, forMs) => {
         this.#world.trace(`n${place + 1} is cut off (${direction}) for ${forMs.toFixed(0)} ms`);
         this.#network.cutOff(`n${place + 1}`, direction, forMs);

@@ -42,9 +42,14 @@ const ENDS: Readonly<Record<HoldEnd, string>> = {
 };
 
 /** Has the nodes take the plan. @throws FsError if none of them does, or one refuses. */
-const begin = async (holder: Holder, plan: Plan, leaseMs: number): Promise<void> => {
+const begin = async (
+  holder: Holder,
+  plan: Plan,
+  leaseMs: number,
+  signal?: AbortSignal,
+): Promise<void> => {
   await holder.connect();
-  const { missing } = await holder.hold(leaseMs);
+  const { missing } = await holder.begin(leaseMs, signal);
   if (missing.length === plan.size) {
     // An open connection would keep this process, and an agent, from ending.
     await holder.release();
@@ -79,7 +84,7 @@ const holdPlan = async (
     return EXIT.ok;
   }
   return untilInterrupted(async (signal) => {
-    await begin(holder, plan, HOLD_LEASE_MS);
+    await begin(holder, plan, HOLD_LEASE_MS, signal);
     const time = holding.for === undefined ? '' : ` for ${formatDuration(holding.for)}`;
     print(`${what}${time}; Ctrl-C ends it`);
     const end = await holder.keep(holding.for, signal);

@@ -7,9 +7,19 @@ import type { Plan } from './plan.ts';
 
 /** How long a node keeps a setting whose command is gone; renewed five times as often. */
 export const HOLD_LEASE_MS = 3000;
-const RENEWAL_MS = 600;
-/** How long one node that does not answer may hold up the renewals of the others; with the renewal's less than a lease. */
-const PATIENCE_MS = 1500;
+
+export interface HoldingTimes {
+  readonly renewalMs: number;
+  /** How long one node that does not answer may hold up the renewals of the others; with the renewal's less than a lease. */
+  readonly patienceMs: number;
+  /**
+   * How long a node may take for its setting at first: a machine under load starts the dozen commands of tc in
+   * seconds, and a daemon that computes or swaps may not answer before. Nodes that were quicker are renewed meanwhile.
+   */
+  readonly firstPatienceMs: number;
+}
+
+const TIMES: HoldingTimes = { renewalMs: 600, patienceMs: 1500, firstPatienceMs: 10_000 };
 
 export type Dial = (node: string) => Promise<AgentLink>;
 
@@ -19,11 +29,18 @@ export interface Missing {
   readonly reason: string;
 }
 
+export interface Held {
+  readonly missing: readonly Missing[];
+  /** Whether another command has cleared it. */
+  readonly cleared: boolean;
+}
+
 export type HoldEnd = 'over' | 'interrupted' | 'cleared';
 
 export class Holder {
   readonly #plan: Plan;
   readonly #dial: Dial;
+  readonly #times: HoldingTimes;
   readonly #links = new Map<string, AgentLink>();
   /** Nodes that have not answered yet: they are not asked again meanwhile. */
   readonly #asked = new Set<string>();
@@ -31,9 +48,10 @@ export class Holder {
   /** A node that is reached only now has come too late. */
   #closed = false;
 
-  constructor(plan: Plan, dial: Dial) {
+  constructor(plan: Plan, dial: Dial, times = TIMES) {
     this.#plan = plan;
     this.#dial = dial;
+    this.#times = times;
   }
 
   /** Connects to all nodes, for which an agent may have to be started; `hold` says who is not reached. */
@@ -43,8 +61,20 @@ export class Holder {
     );
   }
 
+  /** Holds for the first time: waits for slow nodes, too, unless `signal` aborts. */
+  async begin(leaseMs: number, signal?: AbortSignal): Promise<Held> {
+    const { renewalMs, firstPatienceMs } = this.#times;
+    const until = performance.now() + firstPatienceMs;
+    let held = await this.hold(leaseMs);
+    while (this.#asked.size > 0 && performance.now() < until && signal?.aborted !== true) {
+      await pause(renewalMs, undefined, { ...(signal && { signal }) }).catch(() => undefined);
+      held = await this.hold(leaseMs);
+    }
+    return held;
+  }
+
   /** Gives every node its setting until `leaseMs` from now. Answers who did not take it. */
-  async hold(leaseMs: number): Promise<{ missing: Missing[]; cleared: boolean }> {
+  async hold(leaseMs: number): Promise<Held> {
     const asking = [...this.#plan].map(async ([node, setting]): Promise<Missing | undefined> => {
       if (this.#asked.has(node)) return undefined;
       this.#asked.add(node);
@@ -74,7 +104,7 @@ export class Holder {
       }),
     );
     const patience = new AbortController();
-    const over = pause(PATIENCE_MS, undefined, patience).catch(() => undefined);
+    const over = pause(this.#times.patienceMs, undefined, patience).catch(() => undefined);
     await Promise.race([all, over]);
     patience.abort();
     return [...missing];
@@ -85,13 +115,14 @@ export class Holder {
    * cleared the settings; then lets go. A node that comes back meanwhile gets its setting again.
    */
   async keep(forMs: number | undefined, signal: AbortSignal): Promise<HoldEnd> {
+    const { renewalMs } = this.#times;
     const start = performance.now();
     try {
       for (;;) {
         const leftMs = (forMs ?? Number.POSITIVE_INFINITY) - (performance.now() - start);
         if (leftMs <= 0) return 'over';
         if ((await this.hold(Math.min(HOLD_LEASE_MS, leftMs))).cleared) return 'cleared';
-        await pause(Math.min(RENEWAL_MS, leftMs), undefined, { signal }).catch(() => undefined);
+        await pause(Math.min(renewalMs, leftMs), undefined, { signal }).catch(() => undefined);
         if (signal.aborted) return 'interrupted';
       }
     } finally {

@@ -59,7 +59,7 @@ export const underProfile = async <T>(
   const { nodes, dial } = localCluster(cluster.paths.root);
   const id = `experiment.${randomBytes(4).toString('hex')}`;
   const holder = new Holder(planProfile(nodes, profile, { kind: 'all' }, seed, id), dial);
-  const { missing } = await holder.hold(HOLD_LEASE_MS);
+  const { missing } = await holder.begin(HOLD_LEASE_MS);
   if (missing.length > 0) throw new Error(`${missing[0]?.node ?? ''}: ${missing[0]?.reason ?? ''}`);
   const over = new AbortController();
   const held = holder.keep(undefined, over.signal);

@@ -1,0 +1,211 @@
+import { duplexPair } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect } from 'chai';
+import { AgentLink } from '../../netem/agent_link.ts';
+import type { Request } from '../../netem/agent_protocol.ts';
+import { Holder } from '../../netem/holder.ts';
+import { LineStream } from '../../netem/line_stream.ts';
+import type { Plan } from '../../netem/plan.ts';
+import type { Setting } from '../../netem/setting.ts';
+import { FsError } from '../../protocol/errors.ts';
+
+/** So short that a test is over at once, and so long that an answer in memory comes before. */
+const TIMES = { renewalMs: 5, patienceMs: 30, firstPatienceMs: 10_000 };
+const LEASE_MS = 1000;
+
+type Numbered = Request & { readonly number: number };
+
+/** The agent of a node in memory: what it was asked for, and how it answers; undefined: not yet. */
+class FakeAgent {
+  readonly asked: Request[] = [];
+  answer: (request: Request) => object | undefined = (request) =>
+    request.do === 'hold' ? { outcome: 'new' } : { cleared: [] };
+  dials = 0;
+  #waiting: Numbered[] = [];
+  #write: (text: string) => void = () => undefined;
+  #hangUp = (): unknown => undefined;
+
+  dial(node: string): AgentLink {
+    this.dials += 1;
+    const [ours, theirs] = duplexPair();
+    const lines = new LineStream();
+    this.#write = (text) => ours.write(text);
+    this.#hangUp = () => theirs.destroy();
+    ours.on('data', (bytes: Buffer) => {
+      for (const line of lines.push(bytes.toString())) {
+        const request = JSON.parse(line) as Numbered;
+        this.asked.push(request);
+        this.#waiting.push(request);
+      }
+      this.answerAll();
+    });
+    return new AgentLink(node, theirs);
+  }
+
+  /** Answers what it can by now. */
+  answerAll(): void {
+    this.#waiting = this.#waiting.filter((request) => {
+      const answer = this.answer(request);
+      if (answer !== undefined) {
+        this.#write(`${JSON.stringify({ number: request.number, ...answer })}\n`);
+      }
+      return answer === undefined;
+    });
+  }
+
+  hangUp(): void {
+    this.#hangUp();
+  }
+
+  count(what: Request['do']): number {
+    return this.asked.filter((each) => each.do === what).length;
+  }
+}
+
+const settingOf = (node: string): Setting => ({
+  id: `id-${node}`,
+  kind: 'profile',
+  label: node,
+  seed: 1,
+  rules: [],
+});
+
+const start = () => {
+  const nodes = ['n1', 'n2'] as const;
+  const agents = { n1: new FakeAgent(), n2: new FakeAgent() };
+  const plan: Plan = new Map(nodes.map((node) => [node, settingOf(node)]));
+  const down = new Set<string>();
+  const holder = new Holder(
+    plan,
+    (node) =>
+      down.has(node)
+        ? Promise.reject(new FsError('ECONNLOST', `no ${node}`))
+        : Promise.resolve(agents[node as 'n1' | 'n2'].dial(node)),
+    TIMES,
+  );
+  return { holder, down, ...agents };
+};
+
+const until = async (isSo: () => boolean): Promise<void> => {
+  while (!isSo()) await nextTurn();
+};
+
+describe('whoever holds a plan', () => {
+  it('gives every node its own setting and lease', async () => {
+    const { holder, n1, n2 } = start();
+    expect(await holder.hold(LEASE_MS)).to.deep.equal({ missing: [], cleared: false });
+    for (const [node, agent] of Object.entries({ n1, n2 })) {
+      expect(agent.asked).to.have.length(1);
+      expect(agent.asked[0]).to.deep.include({ setting: settingOf(node), leaseMs: LEASE_MS });
+    }
+    holder.close();
+  });
+
+  it('says who has not taken it, in its own words, while the others have', async () => {
+    const { holder, down, n1, n2 } = start();
+    n1.answer = () => ({ error: 'no sch_netem' });
+    down.add('n2');
+    const { missing } = await holder.hold(LEASE_MS);
+    expect(missing).to.have.deep.members([
+      { node: 'n1', reason: 'n1: no sch_netem' },
+      { node: 'n2', reason: 'no n2' },
+    ]);
+    down.delete('n2');
+    expect((await holder.hold(LEASE_MS)).missing.map(({ node }) => node)).to.deep.equal(['n1']);
+    expect(n2.count('hold')).to.equal(1);
+    holder.close();
+  });
+
+  it('renews the others meanwhile if one does not answer, and does not ask that one twice', async () => {
+    const { holder, n1, n2 } = start();
+    n1.answer = () => undefined;
+    const late = [{ node: 'n1', reason: 'it has not answered yet' }];
+    expect((await holder.hold(LEASE_MS)).missing).to.deep.equal(late);
+    expect((await holder.hold(LEASE_MS)).missing).to.deep.equal(late);
+    expect([n1.count('hold'), n2.count('hold')]).to.deep.equal([1, 2]);
+    holder.close();
+  });
+
+  it('begins with patience: a slow node has taken it in the end, and the quick one is renewed until then', async () => {
+    const { holder, n1, n2 } = start();
+    const answer = n1.answer;
+    n1.answer = () => undefined;
+    const begun = holder.begin(LEASE_MS);
+    await until(() => n2.count('hold') > 1);
+    n1.answer = answer;
+    n1.answerAll();
+    expect((await begun).missing).to.deep.equal([]);
+    holder.close();
+  });
+
+  it('begins with patience, but not with a refusal, nor for longer than it is asked to', async () => {
+    const { holder, n1, n2 } = start();
+    n1.answer = () => ({ error: 'no' });
+    expect((await holder.begin(LEASE_MS)).missing).to.deep.equal([
+      { node: 'n1', reason: 'n1: no' },
+    ]);
+    expect(n2.count('hold')).to.equal(1);
+    n1.answer = () => undefined;
+    const stop = new AbortController();
+    const begun = holder.begin(LEASE_MS, stop.signal);
+    await until(() => n2.count('hold') > 2);
+    stop.abort();
+    expect((await begun).missing).to.have.length(1);
+    holder.close();
+  });
+
+  it('keeps it until it is interrupted, and takes it away then', async () => {
+    const { holder, n1, n2 } = start();
+    const stop = new AbortController();
+    const kept = holder.keep(undefined, stop.signal);
+    await until(() => n1.count('hold') > 2 && n2.count('hold') > 2);
+    stop.abort();
+    expect(await kept).to.equal('interrupted');
+    for (const [node, { asked }] of Object.entries({ n1, n2 })) {
+      expect(asked.at(-1)).to.deep.include({ do: 'clear', what: { id: `id-${node}` } });
+    }
+  });
+
+  it('keeps it no longer than it is to, with leases that end with it', async () => {
+    const { holder, n1 } = start();
+    expect(await holder.keep(30, new AbortController().signal)).to.equal('over');
+    const leases = n1.asked.flatMap((each) => (each.do === 'hold' ? [each.leaseMs] : []));
+    expect(leases[0]).to.be.at.most(30);
+    expect(leases).to.deep.equal(leases.toSorted((a, b) => b - a));
+  });
+
+  it('ends when another command has cleared it at one node, at the others too', async () => {
+    const { holder, n1, n2 } = start();
+    n2.answer = (request) => (request.do === 'hold' ? { outcome: 'cleared' } : { cleared: [] });
+    expect(await holder.keep(undefined, new AbortController().signal)).to.equal('cleared');
+    expect(n1.count('clear')).to.equal(1);
+  });
+
+  it('gives a node its setting again that comes back', async () => {
+    const { holder, n1, n2 } = start();
+    const stop = new AbortController();
+    const kept = holder.keep(undefined, stop.signal);
+    await until(() => n1.count('hold') > 0);
+    const before = n1.count('hold');
+    n1.hangUp();
+    await until(() => n1.dials === 2 && n1.count('hold') > before);
+    expect(n2.dials).to.equal(1);
+    stop.abort();
+    await kept;
+  });
+
+  it('lets go of a node that is reached after the end', async () => {
+    let reach: (link: AgentLink) => void = () => undefined;
+    const agent = new FakeAgent();
+    const plan: Plan = new Map([['n1', settingOf('n1')]]);
+    const dialled = new Promise<AgentLink>((resolve) => (reach = resolve));
+    const holder = new Holder(plan, () => dialled, TIMES);
+    const held = holder.hold(LEASE_MS);
+    holder.close();
+    const link = agent.dial('n1');
+    reach(link);
+    expect((await held).missing).to.deep.equal([{ node: 'n1', reason: 'n1 was reached too late' }]);
+    await until(() => link.lost);
+    expect(agent.asked).to.deep.equal([]);
+  });
+});

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Errand } from './judgement.ts';
+import type { Errand } from './errand.ts';
 
 /** Both by their place among the ends. */
 interface Direction {

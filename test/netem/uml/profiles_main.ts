@@ -12,7 +12,7 @@ import { profileNamed } from '../../../netem/profile_file.ts';
 import { messageOf } from '../../../protocol/errors.ts';
 import { Namespaces } from '../namespaces.ts';
 import { Agents, folder, orders, tell } from './guest.ts';
-import type { Errand } from './judgement.ts';
+import type { Errand } from './errand.ts';
 import { Probe } from './probe.ts';
 import { NODES, type ProfileOrders } from './records.ts';
 

@@ -1,6 +1,6 @@
 /** What the host orders of the programs inside User-Mode Linux, and what they tell it. */
 
-import type { Errand } from './judgement.ts';
+import type { Errand } from './errand.ts';
 import type { Counted, Timed } from './probe.ts';
 
 export const CACHERS = ['n1', 'n2'] as const;

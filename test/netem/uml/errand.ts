@@ -9,7 +9,7 @@ import { clustering } from '../judgement.ts';
 /** Losses that are expected in each measurement, and of bursts as many as tell what so many independent ones do. */
 const EXPECTED_LOSSES = 50;
 const EXPECTED_INDEPENDENT_LOSSES = 20;
-const LOSSLESS_DATAGRAMS = 10_000;
+const LOSSLESS_DATAGRAMS = 1200;
 /** Round trips on each link. */
 const TRIPS = 60;
 const BARE_TRIPS = 40;

@@ -13,6 +13,16 @@ interface Spot {
   readonly bit: number;
 }
 
+/** A spot that was written anew, and what was around it while it was wrong. */
+interface Rewritten {
+  readonly file: FileNumber;
+  readonly spot: Spot;
+  readonly damaged: Uint8Array;
+}
+
+/** Bytes after a spot that tell damaged contents from those written over them. */
+const AROUND_BYTES = 16;
+
 export class Damage {
   readonly #world: World;
   readonly #disk: FakeDisk;
@@ -20,6 +30,8 @@ export class Damage {
   readonly #cachers: () => readonly Cacher[];
   readonly #spots = new Map<FileNumber, Spot>();
   /** When the last damage of a file was over. */
+  readonly #damaged = new Map<FileNumber, Uint8Array>();
+  #rewritten: Rewritten[] = [];
   readonly #overAtMs = new Map<FileNumber, number>();
   /** Requests that failed for it. */
   refused = 0;
@@ -51,6 +63,7 @@ export class Damage {
     trace(`a bit of file ${file} flips on the disk`);
     this.#spots.set(file, spot);
     this.#toggle(spot);
+    this.#damaged.set(file, this.#around(spot));
     queue.after(forMs, () => {
       if (this.#spots.get(file) !== spot) return;
       this.#toggle(spot);
@@ -58,10 +71,12 @@ export class Damage {
     });
   }
 
+  #around({ offset }: Spot): Uint8Array {
+    return this.#disk.read(offset, AROUND_BYTES).slice();
+  }
+
   #toggle({ offset, bit }: Spot): void {
-    this.#disk.edit((image) => {
-      image[offset] = (image[offset] ?? 0) ^ (1 << bit);
-    });
+    this.#disk.toggle(offset, bit);
   }
 
   #end(file: FileNumber): void {
@@ -72,8 +87,22 @@ export class Damage {
   /** The server has written these bytes of the disk. */
   written(offset: number, length: number): void {
     for (const [file, spot] of this.#spots) {
-      if (spot.offset >= offset && spot.offset < offset + length) this.#end(file);
+      if (spot.offset < offset || spot.offset >= offset + length) continue;
+      const damaged = this.#damaged.get(file);
+      if (damaged !== undefined) this.#rewritten.push({ file, spot, damaged });
+      this.#end(file);
     }
+  }
+
+  /** The server has crashed: what it wrote over damage may be lost, with nobody left to write it again. */
+  crashed(): void {
+    for (const { file, spot, damaged } of this.#rewritten) {
+      const now = this.#around(spot);
+      if (!now.every((byte, index) => byte === damaged[index])) continue;
+      this.#toggle(spot);
+      this.#overAtMs.set(file, this.#world.queue.now);
+    }
+    this.#rewritten = [];
   }
 
   /** A request that was made at `sinceMs` may fail for it. */

@@ -95,6 +95,7 @@ export class SimulatedServer {
     this.closed = true;
     this.#links?.kill();
     this.#fakeDisk.crash();
+    this.#damage.crashed();
   }
 
   /** The process stands still: nothing is heard, no timer fires; its clock goes on. */

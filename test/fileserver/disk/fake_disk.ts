@@ -179,6 +179,20 @@ export class FakeDisk {
     change(this.#synced);
   }
 
+  /** A bit flips, in what is synced and in what is to be: a sector is written whole, with its other blocks. */
+  toggle(offset: number, bit: number): void {
+    const flip = (bytes: Uint8Array, at: number): void => {
+      bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+    };
+    this.edit((image) => {
+      flip(image, offset);
+    });
+    const sector = Math.floor(offset / SECTOR_BYTES);
+    for (const { contents } of this.#unsynced.get(sector) ?? []) {
+      flip(contents, offset - sector * SECTOR_BYTES);
+    }
+  }
+
   /** The image as reads see it, not to be changed. */
   read(offset: number, length: number): Uint8Array {
     return this.#cache.subarray(offset, offset + length);

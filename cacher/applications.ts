@@ -21,7 +21,6 @@ import {
   geometryOf,
   newRequest,
   reply,
-  replyFailed,
   sendToServer,
   sizeOf,
   type Application,
@@ -108,9 +107,11 @@ const perform = (
       if (application.files.has(message.file) && !message.all) {
         checkUse(application.files, message.file, false);
       }
+      checkRoom(cacher);
       relay(cacher, link, message.request, undefined, { ...message, request: newRequest(cacher) });
       break;
     case 'where':
+      checkRoom(cacher);
       relay(cacher, link, message.request, undefined, { ...message, request: newRequest(cacher) });
       break;
     case 'status':
@@ -130,6 +131,7 @@ const open = (
   const { request, file, mode } = message;
   if (cacher.stopping) throw new FsError('ESHUTDOWN', `${cacher.options.node} is stopping`);
   checkOpen(application.files, geometryOf(cacher), file, mode);
+  checkRoom(cacher);
   application.files.set(file, { mode, stale: false });
   if (mode === WRITE_MODE && cacher.registration?.openPolicy !== 'share') {
     const opening = { request: newRequest(cacher), file, client: application.client };
@@ -141,7 +143,14 @@ const open = (
 };
 
 /** How many requests for applications, and closings that the server has not confirmed, may wait. */
-const RELAYED_LIMIT = 4096;
+export const RELAYED_LIMIT = 4096;
+
+/** Each opening has a closing after it, which must not be refused. */
+const checkRoom = (cacher: Cacher): void => {
+  if (cacher.relayed.size < RELAYED_LIMIT) return;
+  const text = `${RELAYED_LIMIT} requests wait for the file server already, which is the limit`;
+  throw new FsError('EBUSY', text);
+};
 
 /** Asks the server on behalf of an application; the answer is passed on by `relayedAnswer`. */
 const relay = (
@@ -151,11 +160,6 @@ const relay = (
   opening: Relayed['opening'],
   message: Relayed['message'],
 ): void => {
-  if (cacher.relayed.size >= RELAYED_LIMIT && link !== NOBODY) {
-    const text = `${RELAYED_LIMIT} requests wait for the file server already, which is the limit`;
-    replyFailed(cacher, link, request, 'EBUSY', text);
-    return;
-  }
   const times = { sentAtMs: cacher.now, sinceMs: cacher.now };
   cacher.relayed.set(message.request, { link, request, opening, message, ...times });
   if (cacher.admitted) sendToServer(cacher, message);

@@ -168,7 +168,7 @@ export const newTransaction = (
   file: FileNumber,
   requester: Requester,
   request: number,
-): Omit<Common, never> => ({
+): Common => ({
   sequence: 0,
   file,
   requester,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { APPLICATIONS_LIMIT, OPERATIONS_LIMIT } from '../../cacher/applications.ts';
-import { handleApplicationClosed, handleStop } from '../../cacher/cacher_core.ts';
+import { APPLICATIONS_LIMIT, OPERATIONS_LIMIT, RELAYED_LIMIT } from '../../cacher/applications.ts';
+import { handleApplicationClosed, handlePeerDown, handleStop } from '../../cacher/cacher_core.ts';
 import { CLIENTS_PER_REGISTRATION } from '../../protocol/client_numbers.ts';
-import type { FileNumber } from '../../protocol/ids.ts';
+import { SERVER, type FileNumber } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { CacherRun, FILE, FIRST_CLIENT, writeOf } from './cacher_run.ts';
 
@@ -166,5 +166,20 @@ describe('applications of a cacher', () => {
     expect(codes(run.replies())).to.deep.equal(['opened']);
     handleApplicationClosed(run.cacher, 'app', 0);
     expect(codes(run.sent())).to.deep.equal(['closeWriter']);
+  });
+
+  it('refuses what it would have to ask of a server that is away when too much waits for that already', () => {
+    const run = new CacherRun({ openPolicy: 'fail' });
+    handlePeerDown(run.cacher, SERVER, 0);
+    // Each leaves a closing behind, which the server must hear.
+    for (let count = 0; count < RELAYED_LIMIT; count++) {
+      run.application('app', open(FILE, 1));
+      run.application('app', { type: 'close', request: 1, file: FILE });
+    }
+    run.take();
+    run.application('app', open(FILE, 1));
+    expect(codes(run.replies())).to.deep.equal(['EBUSY']);
+    expect(run.cacher.relayed.size).to.equal(RELAYED_LIMIT);
+    expect(run.cacher.applications.get('app')?.files.size).to.equal(0);
   });
 });

@@ -44,6 +44,8 @@ const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => 
   const running = runningOf(server, entry);
   const holder = entry.owner === node || entry.backup === node;
   if ((holder && !entry.unavailable) || running.some((each) => isStranded(each, node))) {
+    // Its next life may be a member before the disk has answered, and has not asked for it.
+    for (const each of running) if (isRequester(each, node)) each.vain = true;
     preempt(server, entry);
     return;
   }

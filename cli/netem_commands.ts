@@ -7,9 +7,12 @@ import type { NetemCluster } from './netem_cluster.ts';
 export const commandsOf = async ({ dial }: NetemCluster, plan: Plan): Promise<string[]> => {
   const lines = [...plan].map(async ([node, setting]) => {
     const link = await dial(node);
-    const { commands } = await link.ask<'preview'>({ do: 'preview', setting });
-    link.close();
-    return commands.map((command) => `${node}: ${command}`);
+    try {
+      const { commands } = await link.ask<'preview'>({ do: 'preview', setting });
+      return commands.map((command) => `${node}: ${command}`);
+    } finally {
+      link.close();
+    }
   });
   return (await Promise.all(lines)).flat();
 };

@@ -7,10 +7,8 @@ import { expect } from 'chai';
 import { composeProgram } from '../../cli/compose.ts';
 import { leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
 
-/** A person needs longer than this to type the next command; nodes that were just started take as long. */
-const AFTER_A_START_MS = 3000;
-/** So short that what was written is not on the disk yet when the next commands look for it. */
-const BETWEEN_COMMANDS_MS = 500;
+/** A person needs longer from one command to the next; nodes that were just started take this long. */
+const BETWEEN_COMMANDS_MS = 3000;
 
 interface Typed {
   readonly command: string;
@@ -59,7 +57,7 @@ describe('compose/README.md', function () {
       const out = await output(['sh', '-c', `cd ${ROOT} && ${line}`], env);
       const lines = out.split('\n').map(blurred);
       for (const shown of shows) expect(lines, command).to.include(shown);
-      await pause(/ up /.test(command) ? AFTER_A_START_MS : BETWEEN_COMMANDS_MS);
+      await pause(BETWEEN_COMMANDS_MS);
     }
     expect(await leftovers(label)).to.deep.equal([]);
   });

@@ -28,6 +28,13 @@ const nextVersion = ({ term, version }: CachedFile): Version => ({
   counter: version.counter + 1,
 });
 
+/** What is sent to the backup for the first time. */
+const unanswered = ({ now }: Cacher) => ({
+  sentAtMs: now,
+  silentSinceMs: now,
+  acknowledged: false,
+});
+
 /** Applies a write here and sends it to the backup. Nothing of the file is served until it is there. */
 export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operation): void => {
   assert(cached.copy === 'modified', `file ${cached.file}: a write in state ${cached.copy}`);
@@ -43,8 +50,7 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
   cached.chances = 0;
   cached.dirtySinceMs ??= cacher.now;
   const extent = { offset, length: bytes.length };
-  const times = { sentAtMs: cacher.now, silentSinceMs: cacher.now, acknowledged: false };
-  cached.write = { operation, version, base, ...extent, ...times };
+  cached.write = { operation, version, base, ...extent, ...unanswered(cacher) };
   sendWrite(cacher, cached);
 };
 
@@ -52,8 +58,7 @@ export const startWrite = (cacher: Cacher, cached: CachedFile, operation: Operat
 export const startSync = (cacher: Cacher, cached: CachedFile): void => {
   const { version } = cached;
   const none = { operation: undefined, offset: 0, length: 0 };
-  const times = { sentAtMs: cacher.now, silentSinceMs: cacher.now, acknowledged: false };
-  cached.write = { ...none, version, base: version, ...times };
+  cached.write = { ...none, version, base: version, ...unanswered(cacher) };
   sendWrite(cacher, cached);
 };
 

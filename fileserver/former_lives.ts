@@ -11,7 +11,7 @@ import { beginReprotection } from './losses.ts';
 import { concerns } from './membership.ts';
 import { preempt, runningOf } from './scheduler.ts';
 import { log, type MemberRecord, type Server } from './server_state.ts';
-import type { Transaction } from './transaction.ts';
+import { isRequester, type Transaction } from './transaction.ts';
 
 /** Makes room for another life of the member's node. */
 export const becomeFormer = (server: Server, member: MemberRecord): void => {
@@ -61,10 +61,7 @@ const hasPart = (transaction: Transaction, node: NodeId): boolean =>
 const endPartOf = (server: Server, entry: DirectoryEntry, node: NodeId, former: NodeId): void => {
   entry.queue = entry.queue.filter((each) => !concerns(each, node));
   const running = runningOf(server, entry).filter((each) => hasPart(each, node));
-  for (const transaction of running) {
-    if (transaction.requester.kind !== 'member' || transaction.requester.node !== node) continue;
-    transaction.vain = true;
-  }
+  for (const each of running) if (isRequester(each, node)) each.vain = true;
   if (running.length === 0) return;
   // It may have got what was sent to it, and may serve it as long as it has a lease.
   entry.leftovers.add(former);

@@ -7,7 +7,7 @@ import { lostAtMs } from './leases.ts';
 import { remove, tellMembers } from './membership.ts';
 import { answerFor, giveUp, preempt, runningOf, runQueue, settle } from './scheduler.ts';
 import { log, type MemberRecord, type Server } from './server_state.ts';
-import type { Awaited, Transaction } from './transaction.ts';
+import { isRequester, type Awaited, type Transaction } from './transaction.ts';
 
 /** Gives up the members whose leases and margins are over. */
 export const expireLeases = (server: Server): void => {
@@ -55,9 +55,6 @@ const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => 
   }
   runQueue(server, entry);
 };
-
-const isRequester = ({ requester }: Transaction, node: NodeId): boolean =>
-  requester.kind === 'member' && requester.node === node;
 
 /** A change of ownership, or a recovery, cannot go on without this party. */
 const isStranded = (transaction: Transaction, node: NodeId): boolean => {

@@ -13,7 +13,7 @@ import type { DirtyMark } from './disk/disk_events.ts';
 import { noteFlushLost } from './flushes.ts';
 import { tryRecovery } from './registration.ts';
 import { entryOf, failRequest, log, order, orderOf, type Server } from './server_state.ts';
-import type { Recover, Transaction } from './transaction.ts';
+import { isRequester, type Recover, type Transaction } from './transaction.ts';
 
 /** No node that is here holds the file: everything but a recovery waits. */
 export const becomeUnavailable = (
@@ -133,11 +133,7 @@ export const tellLoss = (server: Server, entry: DirectoryEntry, transaction: Rec
 
 /** What a member has asked for on behalf of handles that are stale now must not be carried out. */
 export const lossNoted = (server: Server, entry: DirectoryEntry, node: NodeId): void => {
-  dropRequests(
-    server,
-    entry,
-    ({ requester }) => requester.kind === 'member' && requester.node === node,
-  );
+  dropRequests(server, entry, (each) => isRequester(each, node));
 };
 
 const dropRequests = (

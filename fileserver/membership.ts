@@ -8,7 +8,7 @@ import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
 import { mayRenew, renewed } from './leases.ts';
 import { resendTo, submit } from './scheduler.ts';
 import { fileExists, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
-import { isWriting, newWriteBack, type Transaction } from './transaction.ts';
+import { isRequester, isWriting, newWriteBack, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
 /** The members as others know them: each node once. */
@@ -74,7 +74,7 @@ export const submitWriteBack = (server: Server, file: FileNumber): void => {
 
 /** The transaction asks, has asked or will ask something of `node`. */
 export const concerns = (transaction: Transaction, node: NodeId): boolean =>
-  (transaction.requester.kind === 'member' && transaction.requester.node === node) ||
+  isRequester(transaction, node) ||
   transaction.awaited.some((each) => each.from === node || each.resend.to === node) ||
   // The new pair is not in the directory before the grant; the old backup is not after it.
   (transaction.kind === 'getModified' &&

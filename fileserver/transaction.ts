@@ -163,6 +163,12 @@ export const sameRequester = (a: Requester, b: Requester): boolean =>
   (a.kind === 'client' && b.kind === 'client' && a.peer === b.peer) ||
   (a.kind === 'server' && b.kind === 'server');
 
+/** The member `node` asked for it. */
+export const isRequester = (
+  { requester }: { readonly requester: Requester },
+  node: NodeId,
+): boolean => requester.kind === 'member' && requester.node === node;
+
 /** The fields that every new transaction starts with. */
 export const newTransaction = (
   file: FileNumber,

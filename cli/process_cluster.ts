@@ -19,7 +19,8 @@ const MAIN =
     ? fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
     : PROGRAM;
 const WAIT_LIMIT_MS = 30_000;
-const POLL_MS = 5;
+/** A question costs the server and this process half a millisecond each, which a failover on two cores feels. */
+const POLL_MS = 20;
 /** A server that was killed does not answer: it is asked again over a new link then. */
 const ANSWER_LIMIT_MS = 1000;
 

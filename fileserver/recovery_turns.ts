@@ -8,8 +8,11 @@ import type { FileNumber } from '../protocol/ids.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import type { Server } from './server_state.ts';
 
-/** Enough to keep the nodes and the disk's group commit busy. */
+/** As many as somebody who waits for one of them may have before him. */
 export const RECOVERIES_AT_ONCE = 64;
+
+/** When nobody waits, so many times as many run: the nodes and the disk's group commit are never idle then. */
+const UNAWAITED_FACTOR = 4;
 
 /** True if the recovery of the file may start; else it has its place among those that wait. */
 export const mayRecover = (server: Server, { file, queue }: DirectoryEntry): boolean => {
@@ -26,10 +29,13 @@ export const mayRecover = (server: Server, { file, queue }: DirectoryEntry): boo
   return false;
 };
 
-/** The next that may start, if fewer than `most` run; its turn begins. */
-export const nextRecovery = (server: Server, most: number): FileNumber | undefined => {
-  if (server.recovering.size >= most || server.recoveryDue !== undefined) return undefined;
+/** The next that may start beside `stuck` ones that may be unable to go on; its turn begins. */
+export const nextRecovery = (server: Server, stuck: number): FileNumber | undefined => {
   const { urgent, others } = server.recoveriesWaiting;
+  const { recoveriesAtOnce } = server.options;
+  const factor = urgent.size > 0 ? 1 : UNAWAITED_FACTOR;
+  const most = Math.max(recoveriesAtOnce * factor, stuck + recoveriesAtOnce);
+  if (server.recovering.size >= most || server.recoveryDue !== undefined) return undefined;
   const [next = others.values().next().value] = urgent;
   if (next !== undefined) noLongerWaits(server, next);
   server.recoveryDue = next;

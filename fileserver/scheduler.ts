@@ -233,12 +233,12 @@ const takeTurn = (server: Server, entry: DirectoryEntry, transaction: Recover): 
   transaction.asked = parties.filter((node) => server.members.has(node));
 };
 
-/** Starts recoveries whose turn it is, until so many run. */
-export const startRecoveries = (server: Server, most: number): void => {
+/** Starts recoveries whose turn it is, beside `stuck` ones that may be unable to go on. */
+export const startRecoveries = (server: Server, stuck: number): void => {
   for (
-    let file = nextRecovery(server, most);
+    let file = nextRecovery(server, stuck);
     file !== undefined;
-    file = nextRecovery(server, most)
+    file = nextRecovery(server, stuck)
   ) {
     runQueue(server, entryOf(server, file));
     turnIsOver(server);
@@ -263,7 +263,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
     keepTerm(server, entry);
     server.entries.delete(entry.file);
   }
-  if (hadTurn) startRecoveries(server, server.options.recoveriesAtOnce);
+  if (hadTurn) startRecoveries(server, 0);
 };
 
 /** A dirty file is on two nodes again, or on the disk; says so when it was the last one. */

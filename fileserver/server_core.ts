@@ -287,7 +287,7 @@ export const handleTimeout = (server: Server, now: number): void => {
   for (const newcomer of server.newcomers.values()) newcomer.ticks++;
   noticePause(server);
   // Some that run may be unable to go on: they hold up nobody for longer than a heartbeat.
-  startRecoveries(server, server.recovering.size + server.options.recoveriesAtOnce);
+  startRecoveries(server, server.recovering.size);
   expireLeases(server);
   giveUpMissing(server);
   rerouteStuck(server);

@@ -172,13 +172,21 @@ describe('coopfs netem on a cluster in containers', function () {
   });
 
   describe('with the engine tc', () => {
-    it('cuts links, and a killed command leaves nothing: no queue, no agent', async () => {
-      const child = await hold('partition', 'n1', '|', 'n2', '--engine', 'tc');
+    it('cuts links, and killed commands leave nothing: no queue, no table, no agent', async () => {
+      const killed = [
+        await hold('partition', 'n1', '|', 'n2', '--engine', 'tc'),
+        await hold('apply', 'lossy', '--link', 'n1>n4', '--engine', 'tc'),
+      ];
       const links = await linksBy('tc', 10);
       expect(linkOf(links, 'n1>n2').loss).to.equal(1);
       expect(linkOf(links, 'n1>n3').loss).to.equal(0);
-      child.kill('SIGKILL');
-      await endOf(child);
+      const there = (await traces()).join('\n');
+      expect(there).to.match(/^n1: qdisc htb/m);
+      expect(there).to.match(/^n1: (table .*coopfs|qdisc netem)/m);
+      for (const child of killed) {
+        child.kill('SIGKILL');
+        await endOf(child);
+      }
       // Bounded by mocha: the lease, and how long an agent lingers.
       while ((await traces()).length > 0) await pause(POLL_MS);
     });

@@ -1,4 +1,4 @@
-/** Does I/O: types the first five minutes of compose/README.md, and compares what comes with what it shows. */
+/** Does I/O: types the commands of compose/README.md, and compares what comes with what it shows. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

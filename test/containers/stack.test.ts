@@ -147,6 +147,14 @@ describe('the cluster as a stack of a swarm', function () {
     await expectThere(['c1'], 'before the kill');
   });
 
+  it('has in each container what impairs its own node', async () => {
+    const netem = async (...args: readonly string[]): Promise<string> =>
+      docker('exec', await container('c2'), 'coopfs', 'netem', ...args);
+    await netem('apply', 'dc', '--detach');
+    expect(await netem('show')).to.match(/^c2: dc, to everybody/);
+    expect(await netem('clear')).to.equal('cleared: dc');
+  });
+
   it('drains each cacher before an update stops it', async () => {
     await write('c2', 'before the update');
     const before = livesOf(await whole());

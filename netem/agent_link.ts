@@ -2,7 +2,7 @@
 
 import { createConnection } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { FsError } from '../protocol/errors.ts';
+import { FsError, messageOf } from '../protocol/errors.ts';
 import {
   ANSWERS,
   failureSchema,
@@ -14,6 +14,18 @@ import { LineStream } from './line_stream.ts';
 
 /** How long an agent may take to answer, beyond what was asked for. */
 const ANSWER_LIMIT_MS = 5000;
+
+/** So much of a line that is no answer is repeated: docker says there why it cannot start a program. */
+const REPEATED_LENGTH = 200;
+
+/** @throws SyntaxError for what no agent says. */
+const answerIn = (line: string): { readonly number: number } => {
+  try {
+    return numberedSchema.parse(JSON.parse(line));
+  } catch {
+    throw new SyntaxError(line.slice(0, REPEATED_LENGTH));
+  }
+};
 
 interface Waiting {
   readonly take: (answer: unknown) => void;
@@ -48,7 +60,11 @@ export class AgentLink {
     const lines = new LineStream();
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
-      for (const line of lines.push(text)) this.#take(line);
+      try {
+        for (const line of lines.push(text)) this.#take(line);
+      } catch (error) {
+        this.#lose(`its answers cannot be read: ${messageOf(error)}`);
+      }
     });
     stream.on('error', () => undefined);
     stream.on('close', () => {
@@ -95,14 +111,10 @@ export class AgentLink {
   }
 
   #take(line: string): void {
-    const answer = numberedSchema.safeParse(JSON.parse(line));
-    if (!answer.success) {
-      this.#lose('its answers cannot be read');
-      return;
-    }
-    const waiting = this.#waiting.get(answer.data.number);
-    this.#waiting.delete(answer.data.number);
-    waiting?.take(answer.data);
+    const answer = answerIn(line);
+    const waiting = this.#waiting.get(answer.number);
+    this.#waiting.delete(answer.number);
+    waiting?.take(answer);
   }
 
   #lose(cause: string): void {

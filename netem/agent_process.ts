@@ -36,6 +36,7 @@ export const dialCommand = async (node: string, words: readonly string[]): Promi
     // Its end is heard of a moment after the end of its output.
     const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
     if (child.exitCode === null) await Promise.race([ended, pause(COMPLAINT_LIMIT_MS)]);
-    throw new FsError('ECONNLOST', complaint() ?? messageOf(error));
+    const told = complaint() ?? '';
+    throw new FsError('ECONNLOST', told === '' ? messageOf(error) : told);
   }
 };

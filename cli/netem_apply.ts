@@ -41,7 +41,7 @@ const ENDS: Readonly<Record<HoldEnd, string>> = {
   cleared: 'cleared by another command',
 };
 
-/** Has the nodes take the plan. @throws FsError if none of them does, or one refuses. */
+/** Has the nodes take the plan. Tells who has not. @throws FsError if none of them does. */
 const begin = async (
   holder: Holder,
   plan: Plan,

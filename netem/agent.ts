@@ -155,7 +155,8 @@ export class NetemAgent {
     try {
       if (outcome === 'new') await this.#apply();
     } catch (error) {
-      this.#table.clear({ id: setting.id });
+      // Not cleared: nobody has ended it, and the other nodes of its plan go on.
+      this.#table.withdraw(setting.id);
       // What was there before applies again; the lease of what cannot be had is not waited for.
       await this.#apply().catch(() => undefined);
       this.#armTimer();

@@ -41,6 +41,11 @@ export class SettingTable {
     return 'new';
   }
 
+  /** Gives up what was not brought about. Whoever asked for it may ask again. */
+  withdraw(id: string): void {
+    if (this.#held.delete(id)) this.version += 1;
+  }
+
   /** Ends what is selected, and refuses its renewal from now on. Answers what it was. */
   clear(selection: Selection): Setting[] {
     const gone = [...this.#held.values()].map(({ setting }) => setting).filter(isIn(selection));

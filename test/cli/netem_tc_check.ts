@@ -1,5 +1,6 @@
 import { spawnSync, type ChildProcess } from 'node:child_process';
 import { release } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { knowsSeed } from '../../netem/tc_commands.ts';
 import { Namespaces, namespacesUnavailable } from '../netem/namespaces.ts';
@@ -79,13 +80,27 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
     while (leftovers().length > 0) await new Promise((resolve) => setImmediate(resolve));
   });
 
-  it('never replaces a qdisc of somebody else', async () => {
+  it('never replaces a qdisc of somebody else, and cuts the other nodes as long as it is to', async () => {
     spaces.run('n1', 'tc qdisc add dev e0 root tbf rate 1gbit burst 100k limit 100k');
-    const { err } = await netem('partition', 'n1', '|', 'n2', '--for', '100ms');
-    const kept = spaces.run('n1', 'tc qdisc show dev e0');
-    spaces.run('n1', 'tc qdisc del dev e0 root');
-    expect(err).to.match(/n1 has not taken it .* somebody else, tbf .* "tc qdisc del dev e0 root"/);
-    expect(kept).to.match(/^qdisc tbf/);
+    try {
+      const cut = startCoopfs(['netem', 'partition', 'n1', '|', 'n2', '--netns', spaces.option]);
+      children.push(cut);
+      const ended = endOf(cut);
+      await new Promise((resolve) => cut.stdout?.once('data', resolve));
+      // More than one renewal: each of them is refused at n1.
+      await pause(1500);
+      expect(cut.exitCode, 'it goes on').to.equal(null);
+      expect(spaces.leftovers('n2').join()).to.contain('blackhole');
+      cut.kill('SIGTERM');
+      const { out, err } = await ended;
+      expect(out).to.match(/ended: interrupted\n$/);
+      expect(err).to.match(
+        /n1 has not taken it .* somebody else, tbf .* "tc qdisc del dev e0 root"/,
+      );
+      expect(spaces.run('n1', 'tc qdisc show dev e0')).to.match(/^qdisc tbf/);
+    } finally {
+      spaces.run('n1', 'tc qdisc del dev e0 root');
+    }
   });
 
   it('prints its commands in a dry run, and does nothing', async () => {

@@ -141,6 +141,7 @@ describe('the agent of a node', () => {
     expect(await failureOf(hold(settingOf('b')))).to.contain('n1: no sch_netem');
     expect(engine.applied).to.deep.equal([['a'], ['a']]);
     expect((await show()).settings.map(({ id }) => id)).to.deep.equal(['a']);
+    expect(await hold(settingOf('b')), 'nobody has cleared it').to.deep.equal({ outcome: 'new' });
   });
 
   it('applies one change after another', async () => {

@@ -62,6 +62,21 @@ describe('the settings of a node', () => {
     expect(ids(table)).to.deep.equal([]);
   });
 
+  it('are withdrawn without a memory of it: they are not cleared', () => {
+    const table = new SettingTable();
+    table.hold(setting('a'), 100, 0);
+    const { version } = table;
+    table.withdraw('a');
+    expect(ids(table)).to.deep.equal([]);
+    expect(table.version).to.equal(version + 1);
+    table.withdraw('a');
+    expect(table.version, 'nothing was there').to.equal(version + 1);
+    expect(table.hold(setting('a'), 100, 1)).to.equal('new');
+    table.clear('all');
+    table.withdraw('a');
+    expect(table.hold(setting('a'), 100, 2), 'cleared meanwhile').to.equal('cleared');
+  });
+
   it('are bounded, and so is the memory of cleared ones', () => {
     const table = new SettingTable();
     for (let count = 0; count < SETTINGS_LIMIT; count += 1) {

@@ -33,6 +33,7 @@ export class NetemAgent {
   readonly #sockets = new Set<Socket>();
   #timer: NodeJS.Timeout | undefined;
   #applying: Promise<void> = Promise.resolve();
+  #closed: Promise<void> | undefined;
   /** Called when nothing is held any more. */
   onIdle: () => void = () => undefined;
 
@@ -64,17 +65,25 @@ export class NetemAgent {
     return this.#sockets.size;
   }
 
-  /** Ends all settings and closes the socket. */
-  async close(): Promise<void> {
+  /** Closes the socket and ends all settings. A second call waits for the same end. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#table.clear('all');
-    for (const socket of this.#sockets) socket.destroy();
-    await this.#engine.close();
-    await new Promise<void>((resolve) => {
+    // First: what is asked for from now on is for the next agent, which would keep it.
+    const listened = new Promise<void>((resolve) => {
       this.#server.close(() => {
         resolve();
       });
     });
+    for (const socket of this.#sockets) socket.destroy();
+    this.#table.clear('all');
+    await this.#applying;
+    await this.#engine.close();
+    await listened;
   }
 
   #accept(socket: Socket): void {
@@ -118,7 +127,10 @@ export class NetemAgent {
 
   /** One change after another: each finds done what came before it. */
   #apply(): Promise<void> {
-    const applied = this.#applying.then(() => this.#engine.apply());
+    // Nothing is applied after the end, which takes all away.
+    const applied = this.#applying.then(() =>
+      this.#closed === undefined ? this.#engine.apply() : undefined,
+    );
     this.#applying = applied.catch(() => undefined);
     return applied;
   }

@@ -1,13 +1,14 @@
 /** I/O: the engine `tc`: has the kernel's own queues in this network namespace do what is asked for. */
 
 import { spawn } from 'node:child_process';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { release } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { FsError } from '../protocol/errors.ts';
 import type { AgentEngine } from './agent.ts';
+import { PROBE_PORT, takeProbePort } from './probe_port.ts';
 import { Probing } from './probing.ts';
 import type { Setting } from './setting.ts';
 import type { SettingTable } from './setting_table.ts';
@@ -25,9 +26,8 @@ import {
 } from './tc_commands.ts';
 import { LOSS_TABLE } from './without_netem.ts';
 
-/** Where agents of this engine send probes to one another: rudp's own ports are taken. */
-const PROBE_PORT = 7990;
-const PROBE_BUFFER_BYTES = 1024 * 1024;
+/** An agent that ends takes its rules away within that, even on a machine under load. */
+const PREDECESSOR_MS = 10_000;
 
 const qdiscs = z.array(
   z.object({ kind: z.string(), handle: z.string(), dev: z.string(), root: z.boolean().optional() }),
@@ -109,20 +109,7 @@ export class TcEngine implements AgentEngine {
 
   /** Clears what others have left. @throws FsError if this namespace is not ours to change. */
   static async start(table: SettingTable): Promise<TcEngine> {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: PROBE_BUFFER_BYTES });
-    const engine = new TcEngine(table, socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', (error) => {
-        reject(
-          new FsError(
-            'EBUSY',
-            `no probes can be taken at UDP port ${PROBE_PORT}: ${error.message}`,
-          ),
-        );
-      });
-      socket.bind(PROBE_PORT, resolve);
-    });
-    socket.on('error', () => undefined);
+    const engine = new TcEngine(table, await takeProbePort(PROBE_PORT, PREDECESSOR_MS));
     await engine.apply();
     return engine;
   }
@@ -163,8 +150,12 @@ export class TcEngine implements AgentEngine {
   }
 
   async close(): Promise<void> {
-    this.#socket.close();
-    await runAll(await this.#removal(await this.#present()));
+    try {
+      await runAll(await this.#removal(await this.#present()));
+    } finally {
+      // Last: from then on the next agent may change the queues.
+      this.#socket.close();
+    }
   }
 
   async #removal(present: readonly Qdisc[]): Promise<Command[]> {

@@ -28,7 +28,7 @@ class FakeEngine implements AgentEngine {
   readonly #table: SettingTable;
   /** What stands in the way of an application. */
   obstacle: () => Promise<void> = () => Promise.resolve();
-  closed = false;
+  closed = 0;
 
   constructor(table: SettingTable) {
     this.#table = table;
@@ -54,7 +54,7 @@ class FakeEngine implements AgentEngine {
   }
 
   close(): Promise<void> {
-    this.closed = true;
+    this.closed += 1;
     return Promise.resolve();
   }
 }
@@ -226,9 +226,27 @@ describe('the agent of a node', () => {
     const end = agent.close();
     await until(() => link.lost);
     await end;
-    expect(engine.closed).to.equal(true);
+    expect(engine.closed).to.equal(1);
     expect(table.settings()).to.deep.equal([]);
     expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent of n1 answers');
+    agent = await NetemAgent.listen(path, table, engine);
+  });
+
+  it('takes no request any more once it closes, and takes away last what it is applying', async () => {
+    let pass: () => void = () => undefined;
+    engine.obstacle = () => new Promise<void>((resolve) => (pass = resolve));
+    const first = failureOf(hold(settingOf('a')));
+    const second = failureOf(hold(settingOf('b')));
+    await until(() => table.settings().length === 2);
+    const ends = [agent.close(), agent.close()];
+    expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent of n1 answers');
+    expect([await first, await second].join()).to.match(/lost.*lost/);
+    expect(engine.closed, 'while it applies').to.equal(0);
+    pass();
+    await Promise.all(ends);
+    expect(engine.applied, 'nothing after the one that was under way').to.have.length(1);
+    expect(engine.closed).to.equal(1);
+    engine.obstacle = () => Promise.resolve();
     agent = await NetemAgent.listen(path, table, engine);
   });
 });

@@ -2,11 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import { compositionNote } from '../netem/composition.ts';
-import { faultOf, type Profile } from '../netem/fault.ts';
+import { faultOf } from '../netem/fault.ts';
 import { faultInWords } from '../netem/fault_words.ts';
 import { Holder, HOLD_LEASE_MS, type HoldEnd } from '../netem/holder.ts';
-import { leaseWarning } from '../netem/lease_fit.ts';
 import { parseGroups, planPartition, planProfile, type Plan, type Target } from '../netem/plan.ts';
 import { profileNamed } from '../netem/profile_file.ts';
 import { FsError } from '../protocol/errors.ts';
@@ -15,6 +13,7 @@ import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
 import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluster.ts';
 import { commandsOf } from './netem_commands.ts';
+import { profileWarnings } from './netem_warnings.ts';
 import { planInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
 import { declareOptions, resolveOptions, typedIn } from './options.ts';
@@ -127,47 +126,6 @@ const targetInWords = (target: Target): string => {
   }
 };
 
-/** What to tell somebody who asks for a seed where there is none; undefined if all nodes have one. */
-const seedWarning = (seed: number, seedless: readonly string[]): string | undefined =>
-  seedless.length === 0
-    ? undefined
-    : `warning: --seed ${seed} changes nothing at ${seedless.join(', ')}: netem takes a seed from iproute2 6.6 ` +
-      'and Linux 6.6 on; every run there loses other datagrams; what can be repeated is --engine relay';
-
-/** What is to be known before a profile is applied: lease, seed (if it is asked for), what composing loses. */
-const warnings = async (
-  cluster: NetemCluster,
-  profile: Profile,
-  plan: Plan,
-  seed: number | undefined,
-): Promise<string[]> => {
-  const fault = faultOf(profile, 'up');
-  const lease =
-    cluster.leaseMs === undefined ? undefined : leaseWarning(profile.name, fault, cluster.leaseMs);
-  const present = [...plan.keys()].map(async (node) => {
-    const link = await cluster.dial(node).catch(() => undefined);
-    if (link === undefined) return undefined;
-    const { seeded, settings } = await link.ask<'show'>({ do: 'show' });
-    link.close();
-    return {
-      node,
-      seeded,
-      faults: settings.flatMap(({ rules }) => rules.map((rule) => rule.fault)),
-    };
-  });
-  const shown = (await Promise.all(present)).filter((each) => each !== undefined);
-  const notes = shown
-    .filter(({ faults }) => faults.length > 0)
-    .map(({ faults }) => compositionNote([...faults, fault]));
-  const note = notes.find((each) => each !== undefined);
-  const seedless = shown.filter(({ seeded }) => !seeded).map(({ node }) => node);
-  return [
-    lease,
-    seed === undefined ? undefined : seedWarning(seed, seedless),
-    note === undefined ? undefined : `warning: ${note}`,
-  ].filter((each) => each !== undefined);
-};
-
 export const applyCommand = (): Command => {
   const command = declareOptions(
     new Command('apply')
@@ -191,7 +149,7 @@ export const applyCommand = (): Command => {
     const target = targetOf(cluster.nodes, options);
     const plan = planProfile(cluster.nodes, profile, target, options.seed, newId(name));
     const seed = typedIn(command)('seed') ? options.seed : undefined;
-    for (const line of await warnings(cluster, profile, plan, seed)) printError(line);
+    for (const line of await profileWarnings(cluster, profile, plan, seed)) printError(line);
     const fault = faultInWords(faultOf(profile, 'up'));
     return holdPlan(cluster, plan, `${name} on ${targetInWords(target)}: ${fault}`, options);
   });

@@ -1,66 +1,15 @@
-import { duplexPair } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { AgentLink } from '../../netem/agent_link.ts';
-import type { Request } from '../../netem/agent_protocol.ts';
+import type { AgentLink } from '../../netem/agent_link.ts';
 import { Holder } from '../../netem/holder.ts';
-import { LineStream } from '../../netem/line_stream.ts';
 import type { Plan } from '../../netem/plan.ts';
 import type { Setting } from '../../netem/setting.ts';
 import { FsError } from '../../protocol/errors.ts';
+import { FakeAgent } from './fake_agent.ts';
 
 /** So short that a test is over at once, and so long that an answer in memory comes before. */
 const TIMES = { renewalMs: 5, patienceMs: 30, firstPatienceMs: 10_000 };
 const LEASE_MS = 1000;
-
-type Numbered = Request & { readonly number: number };
-
-/** The agent of a node in memory: what it was asked for, and how it answers; undefined: not yet. */
-class FakeAgent {
-  readonly asked: Request[] = [];
-  answer: (request: Request) => object | undefined = (request) =>
-    request.do === 'hold' ? { outcome: 'new' } : { cleared: [] };
-  dials = 0;
-  #waiting: Numbered[] = [];
-  #write: (text: string) => void = () => undefined;
-  #hangUp = (): unknown => undefined;
-
-  dial(node: string): AgentLink {
-    this.dials += 1;
-    const [ours, theirs] = duplexPair();
-    const lines = new LineStream();
-    this.#write = (text) => ours.write(text);
-    this.#hangUp = () => theirs.destroy();
-    ours.on('data', (bytes: Buffer) => {
-      for (const line of lines.push(bytes.toString())) {
-        const request = JSON.parse(line) as Numbered;
-        this.asked.push(request);
-        this.#waiting.push(request);
-      }
-      this.answerAll();
-    });
-    return new AgentLink(node, theirs);
-  }
-
-  /** Answers what it can by now. */
-  answerAll(): void {
-    this.#waiting = this.#waiting.filter((request) => {
-      const answer = this.answer(request);
-      if (answer !== undefined) {
-        this.#write(`${JSON.stringify({ number: request.number, ...answer })}\n`);
-      }
-      return answer === undefined;
-    });
-  }
-
-  hangUp(): void {
-    this.#hangUp();
-  }
-
-  count(what: Request['do']): number {
-    return this.asked.filter((each) => each.do === what).length;
-  }
-}
 
 const settingOf = (node: string): Setting => ({
   id: `id-${node}`,

@@ -1,7 +1,7 @@
 /** Does I/O: carries a scenario out on a cluster, step by step; nothing of it is left when it is over. */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { Holder, HOLD_LEASE_MS, type HoldEnd } from '../netem/holder.ts';
+import { Holder, HOLD_LEASE_MS } from '../netem/holder.ts';
 import { planPartition, planProfile, type NetemNode, type Plan } from '../netem/plan.ts';
 import { actionInWords, checkScenario, type Scenario, type Step } from '../netem/scenario.ts';
 import { messageOf } from '../protocol/errors.ts';
@@ -52,9 +52,7 @@ export const planScenario = (
 
 interface Held {
   readonly kind: 'apply' | 'partition';
-  readonly words: string;
   readonly letGo: AbortController;
-  readonly ended: Promise<HoldEnd>;
 }
 
 /** "  2.0 s  ", for the lines of progress. */
@@ -72,6 +70,8 @@ class ScenarioRun {
   readonly #with: ScenarioSurroundings;
   readonly #startMs = performance.now();
   readonly #held: Held[] = [];
+  /** Faults until their ends. The steps after do not wait for them: a node that stands still may take seconds to answer. */
+  readonly #faults: Promise<void>[] = [];
   /** Starts of nodes that are under way: the steps after them do not wait. */
   readonly #starting: Promise<void>[] = [];
 
@@ -91,13 +91,13 @@ class ScenarioRun {
     switch (step.do) {
       case 'apply':
       case 'partition':
-        if (plan !== undefined) await this.#hold(step.do, actionInWords(step), plan, step.forMs);
+        if (plan !== undefined) this.#begin(step.do, actionInWords(step), plan, step.forMs);
         return;
       case 'heal':
-        await this.#letGo(({ kind }) => kind === 'partition');
+        this.#letGo(({ kind }) => kind === 'partition');
         return;
       case 'clear':
-        await this.#letGo(({ kind }) => step.what === 'all' || kind === 'apply');
+        this.#letGo(({ kind }) => step.what === 'all' || kind === 'apply');
         return;
       case 'restart':
         this.#starting.push(this.#restart(step.node));
@@ -121,7 +121,8 @@ class ScenarioRun {
   async end(): Promise<void> {
     await Promise.allSettled(this.#starting);
     await this.#with.cluster.control.close();
-    await this.#letGo(() => true);
+    this.#letGo(() => true);
+    await Promise.all(this.#faults);
   }
 
   #nowMs(): number {
@@ -137,32 +138,36 @@ class ScenarioRun {
     this.#tell(`${node} serves again`);
   }
 
+  #begin(kind: Held['kind'], words: string, plan: Plan, forMs: number | undefined): void {
+    const letGo = new AbortController();
+    this.#held.push({ kind, letGo });
+    this.#faults.push(this.#hold(words, plan, forMs, letGo.signal));
+  }
+
   async #hold(
-    kind: Held['kind'],
     words: string,
     plan: Plan,
     forMs: number | undefined,
+    signal: AbortSignal,
   ): Promise<void> {
-    const letGo = new AbortController();
+    const startMs = this.#nowMs();
     const holder = new Holder(plan, this.#with.cluster.dial);
-    const { missing } = await holder.hold(HOLD_LEASE_MS);
+    // A node that holds up the others must not lengthen the fault at them.
+    const leaseMs = Math.min(HOLD_LEASE_MS, forMs ?? Infinity);
+    const { missing } = await holder.hold(leaseMs, signal);
     // Those that are down get it when they are back.
     for (const { node, reason } of missing) this.#tell(`${node} has not taken it yet: ${reason}`);
-    const ended = holder.keep(forMs, letGo.signal).then((end) => {
-      if (end === 'over') this.#tell(`over: ${words}`);
-      if (end === 'cleared') this.#tell(`cleared by another command: ${words}`);
-      return end;
-    });
-    this.#held.push({ kind, words, letGo, ended });
+    const leftMs = forMs === undefined ? undefined : forMs - (this.#nowMs() - startMs);
+    const end = await holder.keep(leftMs, signal);
+    if (end === 'over') this.#tell(`over: ${words}`);
+    if (end === 'cleared') this.#tell(`cleared by another command: ${words}`);
   }
 
-  async #letGo(ends: (held: Held) => boolean): Promise<void> {
-    const ending = this.#held.filter(ends);
-    for (const held of ending) {
+  #letGo(ends: (held: Held) => boolean): void {
+    for (const held of this.#held.filter(ends)) {
       this.#held.splice(this.#held.indexOf(held), 1);
       held.letGo.abort();
     }
-    await Promise.all(ending.map(({ ended }) => ended));
   }
 }
 

@@ -65,16 +65,19 @@ export class Holder {
   async begin(leaseMs: number, signal?: AbortSignal): Promise<Held> {
     const { renewalMs, firstPatienceMs } = this.#times;
     const until = performance.now() + firstPatienceMs;
-    let held = await this.hold(leaseMs);
+    let held = await this.hold(leaseMs, signal);
     while (this.#asked.size > 0 && performance.now() < until && signal?.aborted !== true) {
       await pause(renewalMs, undefined, { ...(signal && { signal }) }).catch(() => undefined);
-      held = await this.hold(leaseMs);
+      held = await this.hold(leaseMs, signal);
     }
     return held;
   }
 
-  /** Gives every node its setting until `leaseMs` from now. Answers who did not take it. */
-  async hold(leaseMs: number): Promise<Held> {
+  /**
+   * Gives every node its setting until `leaseMs` from now. Answers who did not take it, at once when
+   * `signal` aborts.
+   */
+  async hold(leaseMs: number, signal?: AbortSignal): Promise<Held> {
     const asking = [...this.#plan].map(async ([node, setting]): Promise<Missing | undefined> => {
       if (this.#asked.has(node)) return undefined;
       this.#asked.add(node);
@@ -89,13 +92,16 @@ export class Holder {
         this.#asked.delete(node);
       }
     });
-    const answers = await this.#inTime(asking);
+    const answers = await this.#inTime(asking, signal);
     const late = [...this.#asked].map((node) => ({ node, reason: 'it has not answered yet' }));
     return { missing: [...answers, ...late], cleared: this.#cleared };
   }
 
   /** What is missing after a while. One that stands still must not cost the others their settings. */
-  async #inTime(asking: readonly Promise<Missing | undefined>[]): Promise<Missing[]> {
+  async #inTime(
+    asking: readonly Promise<Missing | undefined>[],
+    signal: AbortSignal | undefined,
+  ): Promise<Missing[]> {
     const missing: Missing[] = [];
     const all = Promise.all(
       asking.map(async (answer) => {
@@ -104,7 +110,8 @@ export class Holder {
       }),
     );
     const patience = new AbortController();
-    const over = pause(this.#times.patienceMs, undefined, patience).catch(() => undefined);
+    const ends = AbortSignal.any([patience.signal, ...(signal === undefined ? [] : [signal])]);
+    const over = pause(this.#times.patienceMs, undefined, { signal: ends }).catch(() => undefined);
     await Promise.race([all, over]);
     patience.abort();
     return [...missing];
@@ -119,11 +126,12 @@ export class Holder {
     const start = performance.now();
     try {
       for (;;) {
+        if (signal.aborted) return 'interrupted';
         const leftMs = (forMs ?? Number.POSITIVE_INFINITY) - (performance.now() - start);
         if (leftMs <= 0) return 'over';
-        if ((await this.hold(Math.min(HOLD_LEASE_MS, leftMs))).cleared) return 'cleared';
+        const { cleared } = await this.hold(Math.min(HOLD_LEASE_MS, leftMs), signal);
+        if (cleared) return 'cleared';
         await pause(Math.min(renewalMs, leftMs), undefined, { signal }).catch(() => undefined);
-        if (signal.aborted) return 'interrupted';
       }
     } finally {
       await this.release();
@@ -132,6 +140,7 @@ export class Holder {
 
   /** Ends the settings of the plan where they are, and the connections. */
   async release(): Promise<void> {
+    this.#closed = true;
     const ends = [...this.#links.values()].map(async (link) => {
       const setting = this.#plan.get(link.node);
       if (setting !== undefined && !link.lost) {

@@ -19,7 +19,7 @@ const settingOf = (node: string): Setting => ({
   rules: [],
 });
 
-const start = () => {
+const start = (times = TIMES) => {
   const nodes = ['n1', 'n2'] as const;
   const agents = { n1: new FakeAgent(), n2: new FakeAgent() };
   const plan: Plan = new Map(nodes.map((node) => [node, settingOf(node)]));
@@ -30,7 +30,7 @@ const start = () => {
       down.has(node)
         ? Promise.reject(new FsError('ECONNLOST', `no ${node}`))
         : Promise.resolve(agents[node as 'n1' | 'n2'].dial(node)),
-    TIMES,
+    times,
   );
   return { holder, down, ...agents };
 };
@@ -115,6 +115,18 @@ describe('whoever holds a plan', () => {
     }
   });
 
+  it('takes it away at once when it is interrupted, though one of them does not answer', async () => {
+    const { holder, n1, n2 } = start({ ...TIMES, patienceMs: 60_000 });
+    n1.answer = () => undefined;
+    const stop = new AbortController();
+    const kept = holder.keep(undefined, stop.signal);
+    await until(() => n1.count('hold') > 0 && n2.count('hold') > 0);
+    stop.abort();
+    await until(() => n1.count('clear') === 1 && n2.count('clear') === 1);
+    n1.hangUp();
+    expect(await kept).to.equal('interrupted');
+  });
+
   it('keeps it no longer than it is to, with leases that end with it', async () => {
     const { holder, n1 } = start();
     expect(await holder.keep(30, new AbortController().signal)).to.equal('over');
@@ -143,18 +155,29 @@ describe('whoever holds a plan', () => {
     await kept;
   });
 
-  it('lets go of a node that is reached after the end', async () => {
-    let reach: (link: AgentLink) => void = () => undefined;
-    const agent = new FakeAgent();
-    const plan: Plan = new Map([['n1', settingOf('n1')]]);
-    const dialled = new Promise<AgentLink>((resolve) => (reach = resolve));
-    const holder = new Holder(plan, () => dialled, TIMES);
-    const held = holder.hold(LEASE_MS);
-    holder.close();
-    const link = agent.dial('n1');
-    reach(link);
-    expect((await held).missing).to.deep.equal([{ node: 'n1', reason: 'n1 was reached too late' }]);
-    await until(() => link.lost);
-    expect(agent.asked).to.deep.equal([]);
+  it('lets go of a node that is reached after the end, or while it waits for the end at another', async () => {
+    for (const end of ['close', 'release'] as const) {
+      let reach: (link: AgentLink) => void = () => undefined;
+      const dialled = new Promise<AgentLink>((resolve) => (reach = resolve));
+      const agents = { n1: new FakeAgent(), n2: new FakeAgent() };
+      const plan: Plan = new Map(['n1', 'n2'].map((node) => [node, settingOf(node)]));
+      agents.n1.answer = ({ do: what }) => (what === 'hold' ? { outcome: 'new' } : undefined);
+      const dial = (node: string) =>
+        node === 'n1' ? Promise.resolve(agents.n1.dial(node)) : dialled;
+      const holder = new Holder(plan, dial, { ...TIMES, patienceMs: 60_000 });
+      const held = holder.hold(LEASE_MS);
+      await until(() => agents.n1.count('hold') === 1);
+      const ended = holder[end]();
+      const link = agents.n2.dial('n2');
+      reach(link);
+      expect((await held).missing).to.deep.include({
+        node: 'n2',
+        reason: 'n2 was reached too late',
+      });
+      await until(() => link.lost);
+      expect(agents.n2.asked).to.deep.equal([]);
+      agents.n1.hangUp();
+      await ended;
+    }
   });
 });

@@ -62,6 +62,7 @@ export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   losses: new Map(),
   nextRequest: 1,
   nextClient: 0,
+  registerAttempt: 0,
   nextTickMs: now + DEFAULT_TICK_MS,
   heartbeats: 0,
   heartbeatsSent: new Map(),
@@ -176,7 +177,7 @@ const fromServer = (cacher: Cacher, message: Message): void => {
       if (heartbeatAck(cacher, message)) pumpAll(cacher);
       break;
     case 'expelled':
-      expelled(cacher);
+      expelled(cacher, message);
       break;
     case 'left':
       stopNow(cacher);
@@ -341,14 +342,12 @@ const failed = (cacher: Cacher, message: Message<'failed'>): void => {
 
 /** Pages kept for contents that will not come any more are given back. */
 const tidy = (cacher: Cacher, cached: CachedFile): void => {
-  if (cached.copy !== 'invalid') return;
-  if (cached.pages > 0 && cached.want === undefined && cached.operations.length === 0) {
-    releasePages(cacher, cached);
-  }
-  const unused = cached.pages === 0 && cached.want === undefined && cached.operations.length === 0;
+  const idle = cached.want === undefined && cached.operations.length === 0;
+  if (cached.copy !== 'invalid' || !idle) return;
+  if (cached.pages > 0) releasePages(cacher, cached);
   // What was promised or refused must be known when an order is repeated.
   const remembered = cached.declined !== undefined || cached.pledge !== undefined;
-  if (unused && cached.term === 0 && !remembered) cacher.files.delete(cached.file);
+  if (cached.pages === 0 && cached.term === 0 && !remembered) cacher.files.delete(cached.file);
 };
 
 /** One message of an application on this node. */

@@ -121,6 +121,8 @@ export interface Cacher {
   heartbeatsSent: Map<number, number>;
   /** The newest heartbeat that was answered. */
   echo: number;
+  /** How often it has begun to ask for registration. */
+  registerAttempt: number;
   /** When registration was first asked for, since the node was last admitted. */
   registerSentMs: number;
   leaseUntilMs: number;

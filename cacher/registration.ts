@@ -22,9 +22,9 @@ export const DEFAULT_TICK_MS = 100;
 /** Asks to be admitted, or to go on as a member over a new link; says what is held. */
 export const sendRegister = (cacher: Cacher): void => {
   const { node, incarnation, address, pages } = cacher.options;
-  const holdings = holdingsOf(cacher);
-  const held = { holdings, writers: openWriters(cacher) };
-  sendToServer(cacher, { type: 'register', node, incarnation, address, pages, ...held });
+  const { registerAttempt: attempt } = cacher;
+  const held = { holdings: holdingsOf(cacher), writers: openWriters(cacher) };
+  sendToServer(cacher, { type: 'register', node, incarnation, address, pages, ...held, attempt });
 };
 
 const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
@@ -57,6 +57,7 @@ const holdingsOf = (cacher: Cacher): Holding[] => {
 
 const beginRegistering = (cacher: Cacher): void => {
   cacher.admitted = false;
+  cacher.registerAttempt++;
   // The lease counts from the first time of asking: the answer may be to that.
   cacher.registerSentMs = cacher.now;
   sendRegister(cacher);
@@ -75,26 +76,31 @@ export const serverDown = (cacher: Cacher): void => {
 };
 
 /** The server gave this node up: it holds on to what it has, serves nothing, and registers again. */
-export const expelled = (cacher: Cacher): void => {
-  if (!cacher.admitted) return;
+export const expelled = (cacher: Cacher, { registration }: Message<'expelled'>): void => {
+  if (!cacher.admitted || cacher.registration?.firstClient !== registration) return;
   log(cacher, 'warn', 'the lease ran out and the file server gave this node up: registering again');
   cacher.counters.leasesLost++;
   beginRegistering(cacher);
 };
 
-/** Admitted: what was asked before is asked again, under the same ids (rule 16). */
+/**
+ * Admitted: what was asked before is asked again, under the same ids (rule 16). An answer to an earlier attempt may
+ * be of a registration that is over, with clean copies in it that the server does not know of any more.
+ */
 export const registered = (cacher: Cacher, message: Message<'registered'>): void => {
-  if (cacher.admitted) return;
+  if (cacher.admitted || message.attempt !== cacher.registerAttempt) return;
   const { epoch, geometry, openPolicy, heartbeatMs, leaseMs } = message;
   const before = cacher.registration;
-  const firstSequence = message.resumed ? (before?.firstSequence ?? 0) : message.firstSequence;
+  const { firstSequence, firstClient } = message;
+  // The answer was there already, and this is its repeat over a new link.
+  const resumed = before?.epoch === epoch && before.firstClient === firstClient;
   const terms = { epoch, geometry, openPolicy, heartbeatMs, leaseMs };
-  cacher.registration = { ...terms, firstSequence, firstClient: message.firstClient };
-  if (!message.resumed) cacher.nextClient = 0;
+  cacher.registration = { ...terms, firstSequence, firstClient };
+  if (!resumed) cacher.nextClient = 0;
   cacher.admitted = true;
   startLease(cacher, leaseMs);
   if (before === undefined) cacher.commands.push({ do: 'registered' });
-  else if (!message.resumed) startAnew(cacher, new Set(message.kept), new Set(message.wanted));
+  else if (!resumed) startAnew(cacher, new Set(message.kept), new Set(message.wanted));
   for (const { file, times } of message.losses) noteLoss(cacher, file, times);
   log(cacher, 'info', `registered with the file server, epoch ${epoch}`);
   members(cacher, message.members);
@@ -142,7 +148,7 @@ export const members = (cacher: Cacher, list: Message<'members'>['members']): vo
 
 /** Tells the server how much room there is, and asks how many copies the oldest clean files have. */
 export const heartbeat = (cacher: Cacher): void => {
-  if (!cacher.admitted) return;
+  if (!cacher.admitted || cacher.registration === undefined) return;
   let oldestUseMs = 0;
   const clean: CachedFile[] = [];
   for (const cached of cacher.files.values()) {
@@ -154,8 +160,10 @@ export const heartbeat = (cacher: Cacher): void => {
   const candidates = clean.slice(0, CANDIDATES_LIMIT).map(({ file }) => file);
   const sequence = cacher.heartbeats++;
   const { freePages, echo } = cacher;
+  const hints = { freePages, oldestUseMs, candidates };
   heartbeatSent(cacher, sequence);
-  sendToServer(cacher, { type: 'heartbeat', sequence, freePages, oldestUseMs, candidates, echo });
+  const registration = cacher.registration.firstClient;
+  sendToServer(cacher, { type: 'heartbeat', sequence, ...hints, echo, registration });
 };
 
 /** Renews the lease; true if the node had none and may serve again. */

@@ -7,8 +7,8 @@
 
 import type { NodeId } from '../protocol/ids.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
-import { beginReprotection } from './losses.ts';
 import { concerns } from './membership.ts';
+import { beginReprotection } from './reprotection.ts';
 import { preempt, runningOf } from './scheduler.ts';
 import { log, type MemberRecord, type Server } from './server_state.ts';
 import { isRequester, type Transaction } from './transaction.ts';

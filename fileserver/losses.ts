@@ -5,8 +5,9 @@ import type { Message } from '../protocol/messages.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import { lostAtMs } from './leases.ts';
 import { remove, tellMembers } from './membership.ts';
+import { beginReprotection } from './reprotection.ts';
 import { answerFor, giveUp, preempt, runningOf, runQueue, settle } from './scheduler.ts';
-import { log, type MemberRecord, type Server } from './server_state.ts';
+import { expel, log, type MemberRecord, type Server } from './server_state.ts';
 import { isRequester, type Awaited, type Transaction } from './transaction.ts';
 
 /** Gives up the members whose leases and margins are over. */
@@ -22,22 +23,10 @@ export const lose = (server: Server, member: MemberRecord): void => {
   log(server, 'warn', `${node} is lost: its lease is over`);
   server.counters.membersLost++;
   remove(server, member);
-  server.commands.push({ do: 'send', to: member.link, message: { type: 'expelled' } });
+  expel(server, member.link, member.firstClient);
   beginReprotection(server, member);
   for (const entry of [...server.entries.values()]) loseFrom(server, entry, node);
   tellMembers(server);
-};
-
-/** Notes the dirty files that have one copy now, and since when: the member was last heard then. */
-export const beginReprotection = (server: Server, { node, heartbeatMs }: MemberRecord): void => {
-  const running = server.reprotection;
-  const files = running?.files ?? new Set();
-  for (const { file, owner, backup } of server.entries.values()) {
-    if (owner === node || backup === node) files.add(file);
-  }
-  if (files.size === 0) return;
-  server.reprotection = running ?? { sinceMs: heartbeatMs, files };
-  log(server, 'info', `dirty files that are on one node only: ${files.size}`);
 };
 
 const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => {

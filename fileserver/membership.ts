@@ -7,7 +7,15 @@ import { noteDegraded } from './degraded.ts';
 import { copiesOf, type DirectoryEntry } from './directory_entry.ts';
 import { mayRenew, renewed } from './leases.ts';
 import { resendTo, submit } from './scheduler.ts';
-import { fileExists, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
+import {
+  expel,
+  fileExists,
+  log,
+  NOTHING_HELD,
+  sendTo,
+  type MemberRecord,
+  type Server,
+} from './server_state.ts';
 import { isRequester, isWriting, newWriteBack, type Transaction } from './transaction.ts';
 import { forgetSharer } from './transactions/get_shared.ts';
 
@@ -37,11 +45,19 @@ export const heartbeat = (
   member: MemberRecord,
   message: Message<'heartbeat'>,
 ): void => {
+  if (message.registration !== member.firstClient) {
+    // It goes by an earlier registration, whose lease ran out: what it would keep by that may be stale.
+    expel(server, member.link, message.registration);
+    return;
+  }
   member.freePages = message.freePages;
   member.oldestUseMs = message.oldestUseMs;
   member.heartbeatMs = server.now;
-  if (member.fresh) resendTo(server, member.node);
-  member.fresh = false;
+  if (member.fresh) {
+    member.fresh = false;
+    member.untold = NOTHING_HELD;
+    resendTo(server, member.node);
+  }
   if (!mayRenew(server, member, message.echo)) return;
   const hints = message.candidates
     .filter((file) => fileExists(server, file))

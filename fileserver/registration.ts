@@ -6,7 +6,7 @@
 import { firstClientNumber } from '../protocol/client_numbers.ts';
 import { FsError } from '../protocol/errors.ts';
 import type { Holding } from '../protocol/fields.ts';
-import { compareVersions, SERVER, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import { compareVersions, SERVER, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
 import { reopen } from './clients.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
@@ -16,7 +16,14 @@ import { lossList } from './lost_files.ts';
 import { memberList, presentMembers, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
 import type { Recover } from './transaction.ts';
-import { entryOf, log, sendTo, type MemberRecord, type Server } from './server_state.ts';
+import {
+  entryOf,
+  log,
+  NOTHING_HELD,
+  sendTo,
+  type MemberRecord,
+  type Server,
+} from './server_state.ts';
 
 type Register = Message<'register'>;
 
@@ -80,49 +87,37 @@ export const register = (server: Server, link: string, message: Register): void 
   }
   const member = server.members.get(message.node);
   if (member === undefined) admit(server, link, message);
-  else resume(server, member);
+  else resume(server, member, message);
 };
 
-const answer = (
-  server: Server,
-  node: NodeId,
-  resumed: boolean,
-  kept: readonly FileNumber[],
-  wanted: readonly FileNumber[],
-): void => {
+/** The member learns of its registration, or of its admission once more if it may not have heard of it. */
+const answer = (server: Server, member: MemberRecord, { attempt }: Register): void => {
   const { epoch, geometry, openPolicy, heartbeatMs, leaseMs } = server.options;
   const { members } = memberList(server);
-  const firstClient =
-    server.members.get(node)?.firstClient ?? firstClientNumber(server.options.epoch, 0);
-  const firstSequence = resumed ? 0 : server.nextSequence;
   const terms = { epoch, geometry, openPolicy, heartbeatMs, leaseMs, members } as const;
-  sendTo(server, node, {
-    type: 'registered',
-    ...terms,
-    resumed,
-    kept,
-    wanted,
-    firstSequence,
-    firstClient,
-    losses: lossList(server),
-  });
+  const { node, firstSequence, firstClient, untold } = member;
+  const losses = lossList(server);
+  const first = { firstSequence, firstClient, losses, attempt } as const;
+  sendTo(server, node, { type: 'registered', ...terms, ...untold, ...first });
   tellMembers(server);
 };
 
-const resume = (server: Server, member: MemberRecord): void => {
+const resume = (server: Server, member: MemberRecord, message: Register): void => {
   server.links.set(member.link, member.node);
+  // A repeat of what is answered already may be late, and its heartbeats here.
+  member.fresh ||= !member.linkUp || message.attempt > member.attempt;
   member.linkUp = true;
-  member.fresh = true;
+  member.attempt = Math.max(member.attempt, message.attempt);
   member.renewedMs = server.now;
   member.heartbeatMs = server.now;
-  answer(server, member.node, true, [], []);
+  answer(server, member, message);
 };
 
 const admit = (server: Server, link: string, message: Register): void => {
   const { node, incarnation, address, pages, holdings, writers } = message;
   const { now } = server;
   server.newcomers.delete(node);
-  server.members.set(node, {
+  const member: MemberRecord = {
     node,
     incarnation,
     link,
@@ -141,14 +136,18 @@ const admit = (server: Server, link: string, message: Register): void => {
     leaving: false,
     former: false,
     fenced: false,
-  });
+    attempt: message.attempt,
+    untold: NOTHING_HELD,
+  };
+  server.members.set(node, member);
   server.links.set(link, node);
   reopen(server, link, writers);
   log(server, 'info', `${node} registered, ${pages} pages, at ${address}`);
   // Listed as sharer before it is answered, so that no write can pass it by.
   const kept = holdings.filter((each) => keepClean(server, node, each)).map(({ file }) => file);
   const wanted = holdings.filter((each) => isWanted(server, each)).map(({ file }) => file);
-  answer(server, node, false, kept, wanted);
+  member.untold = { kept, wanted };
+  answer(server, member, message);
   const held = new Set(wanted);
   for (const entry of [...server.entries.values()]) {
     if (held.has(entry.file)) entry.reporters.add(node);

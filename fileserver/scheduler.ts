@@ -5,7 +5,7 @@
 
 import { assert } from '../protocol/assert.ts';
 import { FsError } from '../protocol/errors.ts';
-import { compareOrders, fileSizeBytes, type FileNumber, type NodeId } from '../protocol/ids.ts';
+import { compareOrders, fileSizeBytes, type NodeId } from '../protocol/ids.ts';
 import { orderOf as orderOfMessage, type Message } from '../protocol/messages.ts';
 import { needsDiskFirst } from './apart.ts';
 import { checkEntry, type DirectoryEntry } from './directory_entry.ts';
@@ -16,13 +16,13 @@ import {
   entryOf,
   failRequest,
   isFormer,
-  log,
   orderOf,
-  sendTo,
+  sendOrder,
   type Server,
 } from './server_state.ts';
 import { keepTerm } from './terms.ts';
 import { mayRecover, nextRecovery, noLongerWaits, turnIsOver } from './recovery_turns.ts';
+import { noteSafe } from './reprotection.ts';
 import {
   isWriting,
   newRecover,
@@ -251,7 +251,7 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
   entry.readers.delete(transaction.sequence);
   if (entry.writer === transaction.sequence) entry.writer = undefined;
   if (entry.writer === undefined && entry.readers.size === 0) checkEntry(entry);
-  if (transaction.kind === 'recover' && !entry.unavailable) endReprotection(server, entry.file);
+  noteSafe(server, entry);
   if (entry.state !== 'dirty') {
     entry.empty.clear();
     noteClean(server, entry.file);
@@ -264,20 +264,6 @@ const finish = (server: Server, entry: DirectoryEntry, transaction: Transaction)
     server.entries.delete(entry.file);
   }
   if (hadTurn) startRecoveries(server, 0);
-};
-
-/** A dirty file is on two nodes again, or on the disk; says so when it was the last one. */
-const endReprotection = (server: Server, file: FileNumber): void => {
-  const { reprotection } = server;
-  if (reprotection?.files.delete(file) !== true || reprotection.files.size > 0) return;
-  server.reprotection = undefined;
-  server.lastReprotectionMs = server.now - reprotection.sinceMs;
-  const took = server.lastReprotectionMs.toFixed(0);
-  log(
-    server,
-    'info',
-    `every dirty file is on two nodes or on the disk again, ${took} ms after the loss`,
-  );
 };
 
 /**
@@ -375,7 +361,7 @@ export const resend = (server: Server, transaction: Transaction, only?: NodeId):
   for (const { resend: again } of transaction.awaited) {
     if ((only !== undefined && again.to !== only) || sent.has(again.message)) continue;
     sent.add(again.message);
-    sendTo(server, again.to, again.message);
+    sendOrder(server, again.to, again.message);
   }
 };
 

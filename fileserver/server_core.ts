@@ -35,6 +35,7 @@ import {
   startRecoveries,
 } from './scheduler.ts';
 import {
+  expel,
   fileExists,
   log,
   newCounters,
@@ -137,8 +138,7 @@ const fromStranger = (server: Server, link: string, message: Message): void => {
       forget(server, link, message);
       break;
     case 'heartbeat':
-      // It does not know yet that its lease ran out.
-      server.commands.push({ do: 'send', to: link, message: { type: 'expelled' } });
+      expel(server, link, message.registration);
       break;
     default:
       log(server, 'warn', `${message.type} from ${link}, which has not registered: dropped`);

@@ -30,6 +30,14 @@ export type ServerCommand =
   /** Flush the disk and stop. `complete`: everything is written back. */
   | { readonly do: 'stop'; readonly complete: boolean };
 
+/** What of its holdings a node that registers anew may keep, and is to hold ready. */
+export interface Admission {
+  readonly kept: readonly FileNumber[];
+  readonly wanted: readonly FileNumber[];
+}
+
+export const NOTHING_HELD: Admission = { kept: [], wanted: [] };
+
 /** One registered cacher. */
 export interface MemberRecord {
   readonly node: NodeId;
@@ -49,8 +57,12 @@ export interface MemberRecord {
   heardMs: number;
   /** Renewals that it has not echoed yet, and when they were sent. */
   acksSent: Map<number, number>;
-  /** It has registered and not been heard since: orders may have overtaken the answer. */
+  /** It has registered, or its link is new, and no heartbeat has shown yet that it knows: orders wait for that. */
   fresh: boolean;
+  /** Its newest asking for registration. */
+  attempt: number;
+  /** What it was told of its holdings when it was admitted, until it is known to have heard that. */
+  untold: Admission;
   /** The first of the numbers for its applications. */
   readonly firstClient: ClientId;
   /** Transactions from this one on may give it a part; orders of earlier ones are void to it (rule 7). */
@@ -232,6 +244,11 @@ export const sendTo = (server: Server, node: NodeId, message: Message): void => 
   server.commands.push({ do: 'send', to: member.link, message });
 };
 
+/** Tells a node that this registration of it is over. */
+export const expel = (server: Server, link: string, registration: number): void => {
+  server.commands.push({ do: 'send', to: link, message: { type: 'expelled', registration } });
+};
+
 /** Sends the final answer of a request to whoever asked. */
 export const replyTo = (server: Server, requester: Requester, message: Message): void => {
   if (requester.kind === 'member') sendTo(server, requester.node, message);
@@ -277,7 +294,15 @@ export const orderVia = (
   const sinceMs = server.now;
   transaction.awaited.push({ from, answer, sinceMs, resend: { to, message } });
   transaction.sentAtMs = server.now;
-  sendTo(server, to, message);
+  sendOrder(server, to, message);
+};
+
+/**
+ * Sends an order, also one that was sent before. A member that may not know of its registration yet would carry it out
+ * under the last one, and give up with that what came of it: it gets it when its first heartbeat has come.
+ */
+export const sendOrder = (server: Server, to: NodeId, message: Message): void => {
+  if (server.members.get(to)?.fresh === false) sendTo(server, to, message);
 };
 
 export const outcomesOf = (server: Server, file: FileNumber): readonly Outcome[] =>

@@ -37,7 +37,7 @@ describe('an application that goes while it waits to open a file', () => {
     const geometry = { files: 4, blockSizeBytes: 16, blocksPerFile: 1 };
     handlePeerUp(cacher, SERVER, 0);
     const welcome = { epoch: 1, geometry, openPolicy: 'wait', heartbeatMs: 1e6 } as const;
-    const fresh = { resumed: false, kept: [], wanted: [], losses: [], firstSequence: 0 } as const;
+    const fresh = { kept: [], wanted: [], losses: [], firstSequence: 0, attempt: 1 } as const;
     const registered = { type: 'registered', ...welcome, ...fresh, members: [] } as const;
     handleMessage(cacher, SERVER, { ...registered, leaseMs: 1e9, firstClient: 1 as ClientId }, 0);
     handleApplication(cacher, 'app1', { type: 'hello', protocol: 1 }, 0);

@@ -53,12 +53,19 @@ export const welcome = (
   heartbeatMs: 100,
   leaseMs,
   members: [],
-  resumed: false,
   kept: [],
   wanted: [],
   losses: [],
   firstSequence: 0,
   firstClient: FIRST_CLIENT,
+  attempt: 1,
+});
+
+/** The answer to the second time of asking: another registration. */
+export const anew = (...args: Parameters<typeof welcome>): Message<'registered'> => ({
+  ...welcome(...args),
+  firstClient: (2 * FIRST_CLIENT) as ClientId,
+  attempt: 2,
 });
 
 export class CacherRun {

@@ -3,7 +3,16 @@ import { FOREVER_MS } from '../../cli/option_values.ts';
 import { handlePeerDown, handlePeerUp, handleTimeout } from '../../cacher/cacher_core.ts';
 import { SERVER } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
-import { CacherRun, FILE, N2, orderOf, welcome, writeOf } from './cacher_run.ts';
+import {
+  anew,
+  CacherRun,
+  FILE,
+  FIRST_CLIENT,
+  N2,
+  orderOf,
+  welcome,
+  writeOf,
+} from './cacher_run.ts';
 
 const LEASE_MS = 400;
 const BEAT_MS = 100;
@@ -128,19 +137,26 @@ describe('the lease of a cacher', () => {
     handlePeerUp(run.cacher, SERVER, run.now);
     run.now = 1300;
     handleTimeout(run.cacher, run.now);
-    run.server({ ...welcome('share', LEASE_MS), resumed: true });
+    run.server({ ...welcome('share', LEASE_MS), attempt: 2 });
     expect(run.cacher.leaseUntilMs).to.equal(1000 + LEASE_MS);
   });
 });
 
 describe('a cacher that was given up', () => {
+  it('takes no word of an earlier registration for that', () => {
+    const run = holder();
+    run.server({ type: 'expelled', registration: FIRST_CLIENT - 1 });
+    expect(types(run.sent())).to.deep.equal([]);
+    expect(run.cacher.admitted).to.equal(true);
+  });
+
   it('registers again at once, and serves nothing until it is admitted', () => {
     const run = holder();
-    run.server({ type: 'expelled' });
+    run.server({ type: 'expelled', registration: FIRST_CLIENT });
     expect(types(run.sent())).to.deep.equal(['register']);
     read(run, 9);
     expect(run.replies()).to.deep.equal([]);
-    run.server({ ...welcome('share', LEASE_MS), kept: [FILE], firstSequence: 5 });
+    run.server({ ...anew('share', LEASE_MS), kept: [FILE], firstSequence: 5 });
     expect(types(run.replies())).to.deep.equal(['readDone']);
   });
 });

@@ -10,17 +10,15 @@ import { RETRY_MS } from '../../cacher/registration.ts';
 import { SERVER, type FileNumber } from '../../protocol/ids.ts';
 import { CANDIDATES_LIMIT, type Message } from '../../protocol/messages.ts';
 import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
-import { CacherRun, dataFor, EPOCH, FILE, orderOf, welcome, writeOf } from './cacher_run.ts';
-
-/** The same registration goes on, over a new link. */
-const resumed: Partial<Message<'registered'>> = { resumed: true };
+import { anew, CacherRun, dataFor, EPOCH, FILE, orderOf, welcome, writeOf } from './cacher_run.ts';
 
 const types = (messages: readonly Message[]): string[] => messages.map((each) => each.type);
 
-const rejoin = (run: CacherRun, answer: Partial<Message<'registered'>> = resumed): void => {
+/** The link is a new one; the same registration goes on, or another one has begun. */
+const rejoin = (run: CacherRun, answer?: Partial<Message<'registered'>>): void => {
   handlePeerDown(run.cacher, SERVER, run.now);
   handlePeerUp(run.cacher, SERVER, run.now);
-  run.server({ ...welcome(), ...answer });
+  run.server(answer === undefined ? { ...welcome(), attempt: 2 } : { ...anew(), ...answer });
 };
 
 describe('the registration of a cacher', () => {
@@ -42,7 +40,7 @@ describe('the registration of a cacher', () => {
     run.open();
     run.application('app', writeOf(3, 'abc'));
     expect(types(run.sent())).to.not.include('getModified');
-    run.server({ ...welcome(), ...resumed });
+    run.server({ ...welcome(), attempt: 2 });
     expect(types(run.sent())).to.deep.equal(['getModified']);
   });
 
@@ -104,6 +102,25 @@ describe('the registration of a cacher', () => {
     run.server({ type: 'invalidate', order: orderOf(2), file: FILE });
     expect(types(run.sent())).to.not.include('invalidated');
     expect(run.copy()).to.equal('shared');
+  });
+
+  it('takes no answer to an earlier time of asking: its copies may be stale by now', () => {
+    const run = new CacherRun();
+    run.read();
+    handlePeerDown(run.cacher, SERVER, run.now);
+    handlePeerUp(run.cacher, SERVER, run.now);
+    run.server({ ...anew(), attempt: 1, kept: [FILE] });
+    expect(run.cacher.admitted).to.equal(false);
+    run.server({ ...anew(), kept: [] });
+    expect(run.copy()).to.equal('invalid');
+  });
+
+  it('is another one if its numbers are, whoever has heard of the last', () => {
+    const run = new CacherRun();
+    run.read();
+    rejoin(run, { kept: [] });
+    expect(run.copy()).to.equal('invalid');
+    expect(run.cacher.registration?.firstClient).to.equal(anew().firstClient);
   });
 
   it('keeps clean copies over a broken link of the same server', () => {

@@ -181,7 +181,8 @@ describe('daemons under bad input by UDP', function () {
     const { address } = endpoint;
     // No pages: it is not asked to keep the second copy of anything.
     const fields = { node: node as NodeId, incarnation: 7, address, pages: 0 } as const;
-    await connection.send(encode({ type: 'register', ...fields, holdings: [], writers: [] }));
+    const held = { holdings: [], writers: [], attempt: 1 };
+    await connection.send(encode({ type: 'register', ...fields, ...held }));
     for await (const { message } of connection) {
       if (decode(message).type === 'registered') break;
     }

@@ -1,8 +1,17 @@
 import { expect } from 'chai';
 import { handleLinkDown, handleStop, handleTimeout } from '../../fileserver/server_core.ts';
-import type { ClientId, FileNumber, NodeId } from '../../protocol/ids.ts';
-import { MEMBERS_LIMIT } from '../../protocol/messages.ts';
-import { codes, FILE, HEARTBEAT_MS, registerOf, ServerRun } from './server_run.ts';
+import { NOTHING_HELD } from '../../fileserver/server_state.ts';
+import { FIRST_VERSION, type ClientId, type FileNumber, type NodeId } from '../../protocol/ids.ts';
+import { MEMBERS_LIMIT, orderOf } from '../../protocol/messages.ts';
+import {
+  codes,
+  CONTENTS,
+  FILE,
+  HEARTBEAT_MS,
+  LONG_MS,
+  registerOf,
+  ServerRun,
+} from './server_run.ts';
 
 const LEASE_MS = 400;
 /** With its margin of a quarter. */
@@ -123,8 +132,8 @@ describe('membership', () => {
     run.write('n1');
     run.from('n2#2', registerOf('n2', 2));
     run.from('n2#1', registerOf('n2'));
-    const [answer] = run.sent('n2#1');
-    expect(answer).to.include({ type: 'registered', resumed: true, firstSequence: 0 });
+    const firstClient = run.registrationOf('n2#1');
+    expect(run.sent('n2#1')[0]).to.include({ type: 'registered', firstClient });
     expect(run.entry()).to.equal('dirty owner n1 backup n2');
   });
 
@@ -139,6 +148,58 @@ describe('membership', () => {
     // Not before it is heard: an order that overtakes the answer to the registration is dropped.
     run.beat('n2');
     expect(codes(run.sent('n2#1'))).to.include('prepareBackup');
+  });
+
+  it('gives no order to a member that may go by an earlier registration, and renews nothing by that', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2');
+    const registration = run.registrationOf('n2#1');
+    run.pass(LOST_MS, 'n1');
+    run.from('n2#1', registerOf('n2'));
+    run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    run.take();
+    const old = { sequence: 9, freePages: 8, oldestUseMs: 0, candidates: [], echo: 8 } as const;
+    run.from('n2#1', { type: 'heartbeat', ...old, registration });
+    expect(run.sent('n2#1')).to.deep.equal([{ type: 'expelled', registration }]);
+    run.now += 2 * LONG_MS;
+    handleTimeout(run.server, run.now);
+    expect(codes(run.sent('n2#1'))).to.not.include('prepareBackup');
+  });
+
+  it('says again what a member may keep, until that is known to have heard it', () => {
+    const run = new ServerRun();
+    const clean = { file: FILE, kind: 'clean', term: 0, version: FIRST_VERSION } as const;
+    const kept = (): readonly FileNumber[] | undefined => {
+      run.from('n1#1', registerOf('n1', 1, [clean]));
+      const [answer] = run.sent('n1#1');
+      return answer?.type === 'registered' ? answer.kept : undefined;
+    };
+    expect(kept()).to.deep.equal([FILE]);
+    expect(kept()).to.deep.equal([FILE]);
+    run.beat('n1');
+    run.take();
+    expect(kept()).to.deep.equal([]);
+  });
+
+  it('counts no file as unprotected that was written back before its old holder was lost', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2', 'n3');
+    run.write('n1');
+    run.from('n1#1', { type: 'writeBack', request: 2, file: FILE });
+    const [collect] = run.sent('n1#1');
+    const order = collect === undefined ? undefined : orderOf(collect);
+    if (order === undefined) throw new Error('the owner is not asked for the contents');
+    // The backup starts again before they are here.
+    run.from('n2#2', registerOf('n2', 2));
+    run.pass(LEASE_MS / 2, 'n1', 'n3');
+    run.from('n2#2', registerOf('n2', 2));
+    expect(run.server.reprotection?.files.size).to.equal(1);
+    const contents = { version: { term: 1, counter: 1 }, bytes: CONTENTS, outcomes: [] };
+    run.from('n1#1', { type: 'collected', order, file: FILE, ...contents });
+    run.from('n1#1', { type: 'cleaned', order, file: FILE });
+    run.pass(LOST_MS, 'n1', 'n2#2', 'n3');
+    expect(run.entry()).to.match(/^shared/);
+    expect(run.server.reprotection).to.equal(undefined);
   });
 
   it('believes a link only its own name, and nobody that of the server', () => {
@@ -169,6 +230,7 @@ describe('membership', () => {
         acksSent: new Map(),
         firstClient: 1 as ClientId,
         firstSequence: 1,
+        untold: NOTHING_HELD,
       };
       run.server.members.set(node, { ...record, ...hints, ...lease });
     }
@@ -191,6 +253,7 @@ describe('membership', () => {
       oldestUseMs: 9,
       candidates,
       echo: 0,
+      registration: run.registrationOf('n1#1'),
     });
     expect(run.sent('n1#1')[0]).to.deep.equal({
       type: 'heartbeatAck',

@@ -141,6 +141,8 @@ describe('damaged blocks of a file', () => {
     run.from('n2#2', registerOf('n2', 2));
     const dirty = { file: FILE, kind: 'dirty', term, version: FIRST_VERSION } as const;
     run.from('n1#2', registerOf('n1', 2, [dirty]));
+    run.beat('n2#2');
+    run.beat('n1#2');
     const commands = run.take();
     for (const [link, report] of [
       ['n2#2', { kind: 'none', term: 0, version: FIRST_VERSION, ungranted: term, base: 0 }],

@@ -100,6 +100,7 @@ describe('the file server', () => {
       oldestUseMs: 0,
       candidates: [],
       echo: 0,
+      registration: run.registrationOf('n1#1'),
     });
     expect(run.sent('n1#1')).to.deep.equal([]);
   });

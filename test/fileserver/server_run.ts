@@ -111,8 +111,17 @@ export class ServerRun {
   }
 
   register(...nodes: string[]): void {
-    for (const node of nodes) this.from(`${node}#1`, registerOf(node));
+    for (const node of nodes) {
+      this.from(`${node}#1`, registerOf(node));
+      this.beat(node);
+    }
     this.take();
+  }
+
+  /** What its heartbeats call the registration of a member; 0 if it is none. */
+  registrationOf(link: string): number {
+    const member = [...this.server.members.values()].find((each) => each.link === link);
+    return member?.firstClient ?? 0;
   }
 
   take(): ServerCommand[] {
@@ -189,7 +198,9 @@ export class ServerRun {
     this.#heartbeats.set(node, sequence);
     const hints = { freePages: PAGES, oldestUseMs: 0, candidates: [] };
     const link = node.includes('#') ? node : `${node}#1`;
-    this.from(link, { type: 'heartbeat', sequence, ...hints, echo: echo ?? sequence - 1 });
+    const registration = this.registrationOf(link);
+    const heard = echo ?? sequence - 1;
+    this.from(link, { type: 'heartbeat', sequence, ...hints, echo: heard, registration });
   }
 
   /** Lets time pass, heartbeat by heartbeat, in which these members are heard and hear. */
@@ -231,6 +242,7 @@ export const registerOf = (
   pages: PAGES,
   holdings,
   writers: [],
+  attempt: 1,
 });
 
 export const codes = (messages: readonly Message[]): string[] =>

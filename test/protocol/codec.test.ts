@@ -118,6 +118,7 @@ describe('the codec of messages', () => {
       freePages: 1,
       oldestUseMs: 0,
       echo: 0,
+      registration: 0,
     } as const;
     expect(decode(encode({ ...heartbeat, candidates: candidates.slice(1) })).type).to.equal(
       'heartbeat',

@@ -7,7 +7,7 @@ import type { NetemNode } from '../netem/plan.ts';
 import { SERVER } from '../protocol/ids.ts';
 import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
 import { UsageError } from './exit_status.ts';
-import { clusterInContainers } from './netem_containers.ts';
+import { agentsInContainers, clusterInContainers } from './netem_containers.ts';
 import { clusterInNamespaces } from './netem_namespaces.ts';
 import { localControl, type NodeControl } from './node_control.ts';
 import { formatHostPort } from './option_values.ts';
@@ -23,6 +23,16 @@ export interface NetemCluster {
   readonly control: NodeControl | undefined;
 }
 
+/** Those of a cluster's agents that have one engine. */
+export interface AgentsOf {
+  readonly cluster: NetemCluster;
+  /** The nodes that have one. */
+  readonly names: readonly string[];
+}
+
+/** Links are measured by the first engine. */
+export type ClusterAgents = readonly [AgentsOf, ...AgentsOf[]];
+
 /** The options that say which cluster, and how its network is impaired. */
 export const CLUSTER_OPTIONS = [
   'dir',
@@ -33,10 +43,10 @@ export const CLUSTER_OPTIONS = [
   'engine',
 ] as const;
 
+type ClusterOptions = Resolved<(typeof CLUSTER_OPTIONS)[number], never>;
+
 /** @throws UsageError if none or more than one is named, or the engine is not one for it. */
-export const netemCluster = async (
-  options: Resolved<(typeof CLUSTER_OPTIONS)[number], never>,
-): Promise<NetemCluster> => {
+export const netemCluster = async (options: ClusterOptions): Promise<NetemCluster> => {
   const { dir, composeFile, netns, ownAgent, engine } = options;
   const compose = options.compose || composeFile !== undefined;
   const named = [dir !== undefined, compose, netns !== undefined].filter((each) => each).length;
@@ -60,6 +70,20 @@ export const netemCluster = async (
     );
   }
   return localCluster(dir ?? '');
+};
+
+/**
+ * All agents of a cluster by which something may be applied: in containers, unless one engine is named, those
+ * of both. @throws UsageError as for the cluster.
+ */
+export const netemAgents = async (options: ClusterOptions): Promise<ClusterAgents> => {
+  const { compose, composeFile, dir, netns, engine } = options;
+  const inContainers = compose || composeFile !== undefined;
+  if (inContainers && dir === undefined && netns === undefined && engine === undefined) {
+    return agentsInContainers(composeFile);
+  }
+  const cluster = await netemCluster(options);
+  return [{ cluster, names: cluster.nodes.map(({ name }) => name) }];
 };
 
 /** The node on this machine or in this container, which has its name. @throws UsageError for another engine. */

@@ -2,11 +2,12 @@
 
 import { z } from 'zod';
 import { dialCommand } from '../netem/agent_process.ts';
+import { AGENT_FOLDER, OWN_NAMESPACE } from '../netem/agent_socket.ts';
 import { SERVER } from '../protocol/ids.ts';
-import { composeProgram, output } from './compose.ts';
+import { composeProgram, docker, output } from './compose.ts';
 import { UsageError } from './exit_status.ts';
 import { DEFAULT_LEASE_MS } from './lease_terms.ts';
-import type { NetemCluster } from './netem_cluster.ts';
+import type { ClusterAgents, NetemCluster } from './netem_cluster.ts';
 import { containerControl } from './node_control.ts';
 import { duration } from './option_values.ts';
 
@@ -64,15 +65,7 @@ const containersOf = async (file: string | undefined): Promise<Container[]> => {
   throw new UsageError(`no container of the cluster runs: start it by "${program.join(' ')} up"`);
 };
 
-/**
- * The daemons' own agents have the engine `relay`; `tc` needs NET_ADMIN, which root has in these
- * containers, and gets an agent of its own in each.
- */
-export const clusterInContainers = async (
-  file: string | undefined,
-  engine: 'relay' | 'tc',
-): Promise<NetemCluster> => {
-  const running = await containersOf(file);
+const clusterOf = (running: readonly Container[], engine: 'relay' | 'tc'): NetemCluster => {
   const members = new Map(running.map((each) => [nameOf(each), each]));
   const port = (each: Container): string =>
     variable(each, 'COOPFS_LISTEN')?.split(':')[1] ?? '7000';
@@ -93,4 +86,36 @@ export const clusterInContainers = async (
     leaseMs: leaseOf(members.get(SERVER)),
     control: containerControl(new Map([...members].map(([name, { Id }]) => [name, Id]))),
   };
+};
+
+/**
+ * The daemons' own agents have the engine `relay`; `tc` needs NET_ADMIN, which root has in these
+ * containers, and gets an agent of its own in each.
+ */
+export const clusterInContainers = async (
+  file: string | undefined,
+  engine: 'relay' | 'tc',
+): Promise<NetemCluster> => clusterOf(await containersOf(file), engine);
+
+/** Whether an agent of the engine `tc` listens in a container, or has left its socket and its rules there. */
+const TC_AGENT = `test -e "${AGENT_FOLDER}/$(stat -L -c %i ${OWN_NAMESPACE}).sock" && echo yes`;
+
+/** One that cannot be asked is not reached by the other engine either, which says so. */
+const hasTcAgent = async ({ Id }: Container): Promise<boolean> =>
+  docker('exec', '--user', 'root', Id, 'sh', '-c', TC_AGENT).then(
+    (said) => said === 'yes',
+    () => false,
+  );
+
+/** The cluster by each engine, with the nodes that have an agent of it by now. */
+export const agentsInContainers = async (file: string | undefined): Promise<ClusterAgents> => {
+  const running = await containersOf(file);
+  const relay = clusterOf(running, 'relay');
+  const withTc = await Promise.all(
+    running.map(async (each) => ((await hasTcAgent(each)) ? [nameOf(each)] : [])),
+  );
+  return [
+    { cluster: relay, names: relay.nodes.map(({ name }) => name) },
+    { cluster: clusterOf(running, 'tc'), names: withTc.flat() },
+  ];
 };

@@ -1,59 +1,33 @@
 /** `coopfs netem show`, `clear`, `heal` and `profiles`: what there is, beside what is measured, and its end. */
 
 import { Command } from 'commander';
-import type { AgentLink } from '../netem/agent_link.ts';
-import type { Answer } from '../netem/agent_protocol.ts';
-import { composeAll } from '../netem/composition.ts';
-import { faultOf, type Fault } from '../netem/fault.ts';
+import { faultOf } from '../netem/fault.ts';
 import { faultInWords, percent } from '../netem/fault_words.ts';
 import { yieldedLoss } from '../netem/loss_yield.ts';
 import { measurePath, probePace, type PathMeasure } from '../netem/measurement.ts';
-import type { NetemNode } from '../netem/plan.ts';
 import { readProfiles } from '../netem/profile_file.ts';
-import { rulesFor } from '../netem/setting.ts';
-import { FsError, messageOf } from '../protocol/errors.ts';
+import { FsError } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
-import { EXIT } from './exit_status.ts';
-import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluster.ts';
+import { EXIT, type ExitStatus } from './exit_status.ts';
+import {
+  CLUSTER_OPTIONS,
+  netemAgents,
+  type ClusterAgents,
+  type NetemCluster,
+} from './netem_cluster.ts';
+import { clearAt, configuredFault, reachAll, type Reached } from './netem_reached.ts';
 import { ruleInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
 import { declareOptions, resolveOptions } from './options.ts';
 import { textTable } from './text_table.ts';
 
-type Shown = Answer<'show'>['settings'];
-
-interface Reached {
-  readonly node: NetemNode;
-  readonly link: AgentLink;
-  readonly settings: Shown;
-}
-
-/** All agents that answer; the others are named on standard error. */
-const reachAll = async (cluster: NetemCluster): Promise<Reached[]> => {
-  const answers = await Promise.all(
-    cluster.nodes.map(async (node): Promise<Reached | undefined> => {
-      try {
-        const link = await cluster.dial(node.name);
-        return { node, link, settings: (await link.ask<'show'>({ do: 'show' })).settings };
-      } catch (error) {
-        printError(`${node.name} is not reached: ${messageOf(error)}`);
-        return undefined;
-      }
-    }),
-  );
-  const reached = answers.filter((each) => each !== undefined);
-  if (reached.length === 0) throw new FsError('ECONNLOST', 'no node is reached');
-  return reached;
+/** All agents that answer; the others are named on standard error. @throws FsError ECONNLOST if none does. */
+const reachSome = async (agents: ClusterAgents): ReturnType<typeof reachAll> => {
+  const found = await reachAll(agents);
+  for (const line of found.missed) printError(line);
+  if (found.reached.length === 0) throw new FsError('ECONNLOST', 'no node is reached');
+  return found;
 };
-
-/** What is asked for in one direction of a link: at the sender, and at the receiver. */
-const configured = (from: Reached, to: Reached): Fault =>
-  composeAll(
-    [
-      ...rulesFor(from.settings, 'out', to.node.address),
-      ...rulesFor(to.settings, 'in', from.node.address),
-    ].map(({ fault }) => fault),
-  );
 
 export interface LinkShown {
   readonly from: string;
@@ -67,9 +41,13 @@ export interface LinkShown {
 }
 
 /** Both directions of a link from one run of probes: there, and of those that came, back. */
-const linkShown = (from: Reached, to: Reached, measure: PathMeasure): LinkShown[] => {
-  const there = configured(from, to);
-  const back = configured(to, from);
+const linkShown = (
+  reached: readonly Reached[],
+  names: { readonly from: string; readonly to: string },
+  measure: PathMeasure,
+): LinkShown[] => {
+  const there = configuredFault(reached, names.from, names.to);
+  const back = configuredFault(reached, names.to, names.from);
   const lost = (sent: number, came: number): number | undefined =>
     sent === 0 ? undefined : 1 - came / sent;
   const same = {
@@ -78,7 +56,6 @@ const linkShown = (from: Reached, to: Reached, measure: PathMeasure): LinkShown[
     rttLeastMs: measure.leastMs,
   };
   const { sent, arrived, returned } = measure;
-  const names = { from: from.node.name, to: to.node.name };
   return [
     {
       ...names,
@@ -98,10 +75,15 @@ const linkShown = (from: Reached, to: Reached, measure: PathMeasure): LinkShown[
   ];
 };
 
-/** Measures every link at the same time. */
-const measureAll = async (reached: readonly Reached[], probes: number): Promise<LinkShown[]> => {
-  const pairs = reached.flatMap((from, index) =>
-    reached.slice(index + 1).map((to) => [from, to] as const),
+/** Measures every link at the same time, by one engine: what another one has applied is in it. */
+const measureAll = async (
+  reached: readonly Reached[],
+  engine: NetemCluster['engine'],
+  probes: number,
+): Promise<LinkShown[]> => {
+  const ends = reached.filter(({ cluster }) => cluster.engine === engine);
+  const pairs = ends.flatMap((from, index) =>
+    ends.slice(index + 1).map((to) => [from, to] as const),
   );
   const none = { sent: 0, arrived: 0, returned: 0, meanMs: undefined, leastMs: undefined };
   const faults = reached.flatMap(({ settings }) =>
@@ -116,7 +98,7 @@ const measureAll = async (reached: readonly Reached[], probes: number): Promise<
     pairs.map(async ([from, to]) => {
       const measure =
         probes === 0 ? none : await measurePath(from.link, to.link, to.node.address, pace);
-      return linkShown(from, to, measure);
+      return linkShown(reached, { from: from.node.name, to: to.node.name }, measure);
     }),
   );
   return shown.flat();
@@ -142,12 +124,13 @@ const linksAsText = (links: readonly LinkShown[]): string[] =>
     ['left', 'right', 'right', 'right', 'right', 'right', 'right'],
   );
 
-const settingsAsText = (nodes: readonly NetemNode[], reached: readonly Reached[]): string[] => {
-  const lines = reached.flatMap(({ node, settings }) =>
+const settingsAsText = (reached: readonly Reached[]): string[] => {
+  const lines = reached.flatMap(({ cluster, node, settings }) =>
     settings.flatMap(({ label, rules, leftMs }) => {
       const left = formatDuration(Math.ceil(leftMs / 1000) * 1000);
       return rules.map(
-        (rule) => `${node.name}: ${label}, ${ruleInWords(nodes, rule)}; its lease ends in ${left}`,
+        (rule) =>
+          `${node.name}: ${label}, ${ruleInWords(cluster.nodes, rule)}; its lease ends in ${left}`,
       );
     }),
   );
@@ -163,15 +146,20 @@ export const showCommand = (): Command => {
   withExamples(command, [['coopfs netem show --dir /tmp/c', 'all links of the cluster in /tmp/c']]);
   return runs(command, async () => {
     const { probes, json, ...where } = resolveOptions(command, names);
-    const cluster = await netemCluster(where);
-    const reached = await reachAll(cluster);
+    const agents = await netemAgents(where);
+    const [{ cluster }] = agents;
+    const { reached } = await reachSome(agents);
     try {
-      const links = await measureAll(reached, probes);
-      const settings = reached.map((each) => ({ node: each.node.name, settings: each.settings }));
+      const links = await measureAll(reached, cluster.engine, probes);
+      const settings = reached.map((each) => ({
+        node: each.node.name,
+        engine: each.cluster.engine,
+        settings: each.settings,
+      }));
       if (json) print(JSON.stringify({ engine: cluster.engine, settings, links }));
       else {
         const measured = links.length === 0 ? [] : ['', ...linksAsText(links)];
-        print(...settingsAsText(cluster.nodes, reached), ...measured);
+        print(...settingsAsText(reached), ...measured);
       }
     } finally {
       for (const { link } of reached) link.close();
@@ -180,19 +168,23 @@ export const showCommand = (): Command => {
   });
 };
 
-/** Ends settings at all nodes, and tells which. */
+/** Ends settings at all nodes, and tells which. It has failed if one of them may go on. */
 const clearAll = async (
-  cluster: NetemCluster,
+  agents: ClusterAgents,
   what: 'profile' | 'partition' | 'all',
-): Promise<void> => {
-  const reached = await reachAll(cluster);
-  const labels = new Set<string>();
-  for (const { link } of reached) {
-    const { cleared } = await link.ask<'clear'>({ do: 'clear', what });
-    for (const label of cleared) labels.add(label);
-    link.close();
-  }
-  print(labels.size === 0 ? 'nothing was applied' : `cleared: ${[...labels].join('; ')}`);
+): Promise<ExitStatus> => {
+  const { reached, missed } = await reachSome(agents);
+  const { labels, missed: failed } = await clearAt(reached, what);
+  for (const { link } of reached) link.close();
+  for (const line of failed) printError(line);
+  const isAll = missed.length + failed.length === 0;
+  const where = isAll ? '' : ' at the other nodes';
+  print(
+    labels.size === 0
+      ? `nothing was applied${where}`
+      : `cleared${where}: ${[...labels].join('; ')}`,
+  );
+  return isAll ? EXIT.ok : EXIT.failed;
 };
 
 export const clearCommand = (): Command => {
@@ -204,8 +196,7 @@ export const clearCommand = (): Command => {
   withExamples(command, [['coopfs netem clear --dir /tmp/c --all', 'partitions, too']]);
   return runs(command, async () => {
     const { all, ...where } = resolveOptions(command, names);
-    await clearAll(await netemCluster(where), all ? 'all' : 'profile');
-    return EXIT.ok;
+    return clearAll(await netemAgents(where), all ? 'all' : 'profile');
   });
 };
 
@@ -216,8 +207,7 @@ export const healCommand = (): Command => {
   );
   withExamples(command, [['coopfs netem heal --dir /tmp/c', 'profiles stay']]);
   return runs(command, async () => {
-    await clearAll(await netemCluster(resolveOptions(command, CLUSTER_OPTIONS)), 'partition');
-    return EXIT.ok;
+    return clearAll(await netemAgents(resolveOptions(command, CLUSTER_OPTIONS)), 'partition');
   });
 };
 

@@ -11,13 +11,14 @@ const AGENT_PROGRAM = besideModule('agent_main', import.meta.url);
 export const OWN_NAMESPACE = '/proc/self/ns/net';
 
 /** Root's alone. */
-const FOLDER = '/run/coopfs-netem';
+export const AGENT_FOLDER = '/run/coopfs-netem';
 /** A machine under load starts a process in seconds. */
 export const START_LIMIT_MS = 30_000;
 const POLL_MS = 20;
 
 /** Where the agent of a network namespace listens; the number of the namespace's file names it. */
-export const agentPath = (namespace: string): string => `${FOLDER}/${statSync(namespace).ino}.sock`;
+export const agentPath = (namespace: string): string =>
+  `${AGENT_FOLDER}/${statSync(namespace).ino}.sock`;
 
 /** Connects to an agent that runs. */
 export const socketAt = (path: string): Promise<Socket> =>
@@ -52,7 +53,7 @@ export const complaintOf = (child: ChildProcess): (() => string | undefined) => 
  * of `enter` before its own. @throws FsError ECONNLOST with what it said if it does not come up.
  */
 export const reachAgent = async (path: string, enter: readonly string[]): Promise<Socket> => {
-  mkdirSync(FOLDER, { recursive: true, mode: 0o700 });
+  mkdirSync(AGENT_FOLDER, { recursive: true, mode: 0o700 });
   let child: ChildProcess | undefined;
   let complaint: (() => string | undefined) | undefined;
   try {

@@ -313,7 +313,8 @@ const keepWritten = (
   cached: CachedFile,
   message: Message<'writeThroughDone'>,
 ): void => {
-  sendToServer(cacher, { type: 'received', order: message.order, file: message.file });
+  const { order, file } = message;
+  sendToServer(cacher, { type: 'received', order, file, held: message.bytes.length > 0 });
   if (writeThroughDone(cacher, cached, message) === undefined) return;
   if (message.bytes.length === 0) return;
   if (cached.pages === 0 || cached.copy !== 'invalid') {

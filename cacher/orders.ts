@@ -334,7 +334,7 @@ export const data = (cacher: Cacher, cached: CachedFile, message: Message<'data'
     }
   }
   // What is not installed was answered before: only the confirmation was lost.
-  sendToServer(cacher, { type: 'received', order, file });
+  sendToServer(cacher, { type: 'received', order, file, held: cached.copy !== 'invalid' });
 };
 
 const install = (
@@ -361,7 +361,8 @@ export const noBackup = (
   message: Message<'noBackup'>,
 ): void => {
   const { want } = cached;
-  sendToServer(cacher, { type: 'received', order: message.order, file: message.file });
+  const { order, file } = message;
+  sendToServer(cacher, { type: 'received', order, file, held: false });
   if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
   cached.want = undefined;
   cached.pledge = undefined;

@@ -25,7 +25,7 @@ export const memberRequest = (server: Server, node: NodeId, message: MemberReque
   const base = newTransaction(file, requester, request);
   switch (message.type) {
     case 'getShared':
-      submit(server, { ...base, kind: 'getShared', phase: 'fetch' });
+      submit(server, { ...base, kind: 'getShared', phase: 'fetch', vainly: false });
       break;
     case 'getModified':
       submit(server, { ...base, ...newGetModified, claimsToHold: message.holds, refused: [] });

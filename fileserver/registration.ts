@@ -184,9 +184,16 @@ const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holdin
 const isWanted = (server: Server, { file, kind, term }: Holding): boolean => {
   const entry = entryOf(server, file);
   const { mark } = server.meta(file);
-  if (kind === 'clean' || mark === undefined || term < mark.term) return false;
+  const counts = (mark !== undefined && term >= mark.term) || term === termToCome(server, entry);
+  if (kind === 'clean' || !counts) return false;
   if (isGathering(server, entry) || (entry.unavailable && entry.writer === undefined)) return true;
   return kind === 'dirty' && recoveryOf(server, entry) !== undefined;
+};
+
+/** The term of a mark that the disk is being told, and may have when a recovery that waits for it begins. */
+const termToCome = (server: Server, entry: DirectoryEntry): number | undefined => {
+  const running = entry.writer === undefined ? undefined : server.running.get(entry.writer);
+  return running?.kind === 'getModified' && running.phase === 'record' ? running.term : undefined;
 };
 
 const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined => {

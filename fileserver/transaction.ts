@@ -59,6 +59,8 @@ interface Common {
 export interface GetShared extends Common {
   readonly kind: 'getShared';
   phase: 'fetch' | 'confirm';
+  /** The asker had no use for the contents any more: it must not count as a sharer, whose copy need not be sent. */
+  vainly: boolean;
 }
 
 export interface GetModified extends Common {
@@ -194,7 +196,7 @@ export const restarted = (transaction: Transaction): Transaction => {
   const base = { ...newTransaction(file, requester, request), retried: transaction.retried };
   switch (transaction.kind) {
     case 'getShared':
-      return { ...transaction, ...base, phase: 'fetch' };
+      return { ...transaction, ...base, phase: 'fetch', vainly: false };
     case 'getModified':
       return { ...transaction, ...base, phase: 'quiesce', refused: [], release: undefined };
     case 'writeBack':

@@ -132,7 +132,7 @@ export const MESSAGES = {
 
   forward: { order, file, to: is.node, request },
   forwardFailed: { order, file },
-  received: { order, file },
+  received: { order, file, held: is.flag },
   invalidate: { order, file },
   invalidated: { order, file },
   freeze: {

@@ -80,6 +80,7 @@ export const getSharedAnswered = (
   from: NodeId,
   message: Message,
 ): void => {
+  if (message.type === 'received') transaction.vainly = !message.held;
   if (message.type !== 'forwardFailed') return;
   forgetSharer(entry, from);
   // An owner always has the file: one that says otherwise breaks the protocol, and nobody else has it.
@@ -118,7 +119,7 @@ export const advanceGetShared = (
     order(server, transaction, to, { ...data, ...contents }, 'received');
     return false;
   }
-  if (server.members.has(to)) {
+  if (server.members.has(to) && !transaction.vainly) {
     entry.sharers.add(to);
     transition(entry, 'read');
   }

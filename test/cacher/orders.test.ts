@@ -170,6 +170,19 @@ describe('data and grants', () => {
     expect(run.cacher.files.get(FILE)?.version).to.deep.equal({ term: 1, counter: 1 });
   });
 
+  it('are receipted with whether they are here: what was given up already is not installed again', () => {
+    const run = new CacherRun();
+    run.read();
+    run.take();
+    const held = (): boolean[] =>
+      run.sent().flatMap((each) => (each.type === 'received' ? [each.held] : []));
+    run.server(dataFor(1));
+    expect(held()).to.deep.equal([true]);
+    run.server({ type: 'invalidate', order: orderOf(2), file: FILE });
+    run.server(dataFor(1, FILE, 3));
+    expect(held()).to.deep.equal([false]);
+  });
+
   it('do not keep the bytes of the message', () => {
     const run = new CacherRun();
     run.open();

@@ -217,7 +217,7 @@ describe('daemons under bad input by UDP', function () {
         if (answer.type !== 'writeThroughDone') continue;
         expect(answer.count).to.equal(0);
         const { order, file } = answer;
-        await connection.send(encode({ type: 'received', order, file }));
+        await connection.send(encode({ type: 'received', order, file, held: true }));
         if (++answers === lengths.length) break;
       }
     });

@@ -3,6 +3,7 @@ import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
 import * as core from '../../fileserver/server_core.ts';
 import { RESEND_MS } from '../../fileserver/scheduler.ts';
 import type { FileNumber, NodeId } from '../../protocol/ids.ts';
+import { orderOf } from '../../protocol/messages.ts';
 import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
 import { codes, HEARTBEAT_MS, FILE, ServerRun } from './server_run.ts';
 
@@ -33,7 +34,7 @@ describe('the file server', () => {
     run.register('n1');
     run.from('n1#1', { type: 'getShared', request: 1, file: OUTSIDE });
     expect(codes(run.sent('n1#1'))).to.deep.equal(['ENOENT']);
-    run.from('n1#1', { type: 'received', order: ORDER, file: OUTSIDE });
+    run.from('n1#1', { type: 'received', order: ORDER, file: OUTSIDE, held: true });
     run.from('n1#1', { type: 'evicted', file: OUTSIDE });
     expect(run.server.entries.size).to.equal(0);
     run.from('x', { type: 'where', request: 2, file: OUTSIDE });
@@ -63,6 +64,24 @@ describe('the file server', () => {
     run.register('n1');
     run.from('n1#1', { type: 'left' });
     expect(run.warnings()).to.deep.equal(['left of n1 is not for a file server: dropped']);
+  });
+
+  it('counts nobody as a sharer who had given up already what he is sent', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    for (const [node, held] of [
+      ['n1', false],
+      ['n2', true],
+    ] as const) {
+      run.from(`${node}#1`, { type: 'getShared', request: 1, file: FILE });
+      const order = run
+        .sent(`${node}#1`)
+        .map(orderOf)
+        .find((each) => each !== undefined);
+      if (order === undefined) throw new Error(`${node} is not sent the file`);
+      run.from(`${node}#1`, { type: 'received', order, file: FILE, held });
+    }
+    expect(run.entry()).to.equal('shared sharers n2');
   });
 
   it('takes a repeated request for the one that it has', () => {

@@ -159,14 +159,14 @@ export class ServerRun {
     const { file } = message;
     const contents = { version: { term: 1, counter: 1 }, bytes: CONTENTS, outcomes: [] };
     const answers: Partial<Record<Message['type'], Message>> = {
-      data: { type: 'received', order, file },
+      data: { type: 'received', order, file, held: true },
       invalidate: { type: 'invalidated', order, file },
       freeze: { type: 'frozen', order, file, ...contents },
       drop: { type: 'dropped', order, file },
       prepareBackup: { type: 'backupPrepared', order, file, full: false, holds: false },
       grant: { type: 'granted', order, file },
-      noBackup: { type: 'received', order, file },
-      writeThroughDone: { type: 'received', order, file },
+      noBackup: { type: 'received', order, file, held: true },
+      writeThroughDone: { type: 'received', order, file, held: true },
       collect: { type: 'collected', order, file, ...contents },
       clean: { type: 'cleaned', order, file },
       recover: {
@@ -186,9 +186,10 @@ export class ServerRun {
     };
     const answer = answers[message.type];
     if (answer !== undefined) this.from(link, answer);
-    if (message.type === 'forward') this.from(`${message.to}#1`, { type: 'received', order, file });
+    if (message.type === 'forward')
+      {this.from(`${message.to}#1`, { type: 'received', order, file, held: true });}
     if (message.type === 'freeze' && message.forward) {
-      this.from(`${message.newOwner ?? ''}#1`, { type: 'received', order, file });
+      this.from(`${message.newOwner ?? ''}#1`, { type: 'received', order, file, held: true });
     }
   }
 

@@ -52,6 +52,22 @@ const tc = (words: string): Command => ({ tool: 'tc', words });
 const ip = (words: string): Command => ({ tool: 'ip', words });
 const nft = (words: string): Command => ({ tool: 'nft', words });
 
+/** Whether tc or ip says that the kernel has no such kind of queue or device. */
+export const isLacking = (err: string): boolean =>
+  /kind is unknown|unknown device type|not supported|No such file or directory/i.test(err);
+
+/** What a tool has to say of the command that it could not do, and what would be right. */
+export const commandFailure = (command: Command | undefined, err: string): FsError => {
+  const [said = ''] = err.split('\n').filter((line) => line !== '');
+  const what = command === undefined ? 'tc' : `"${commandText(command)}"`;
+  if (said.includes('not permitted')) {
+    return new FsError('EINVAL', `${what} failed: ${said}: the engine tc needs root, or NET_ADMIN`);
+  }
+  const lacking = command?.words.includes(' add ') === true && isLacking(said);
+  const instead = ': this kernel does not have it; --engine relay needs nothing of the kernel';
+  return new FsError('EINVAL', `${what} failed: ${said}${lacking ? instead : ''}`);
+};
+
 /** Without an exponent, which tc does not read, and as exact as the kernel's 32 bits. */
 const percent = (part: number): string => `${(part * 100).toFixed(7).replace(/\.?0+$/, '')}%`;
 /** The kernel counts in units of 64 ns. */

@@ -13,10 +13,12 @@ import { Probing } from './probing.ts';
 import type { Setting } from './setting.ts';
 import type { SettingTable } from './setting_table.ts';
 import {
+  commandFailure,
   commandText,
   construction,
   devicesIn,
   inTheWay,
+  isLacking,
   knowsSeed,
   removal,
   TRIAL_DEVICE,
@@ -61,17 +63,6 @@ const run = async (tool: Command['tool'], args: readonly string[], input = ''): 
   return { status, out, err };
 };
 
-/** What tc says of a kind of queue that the kernel does not have. */
-const NO_KIND = /kind is unknown|No such file or directory/;
-
-/** What a tool has to say of the command that it could not do. */
-const failure = (command: Command | undefined, err: string): FsError => {
-  const [said = ''] = err.split('\n').filter((line) => line !== '');
-  const what = command === undefined ? 'tc' : `"${commandText(command)}"`;
-  const root = said.includes('not permitted') ? ': the engine tc needs root, or NET_ADMIN' : '';
-  return new FsError('EINVAL', `${what} failed: ${said}${root}`);
-};
-
 /** How each tool takes commands from its input. */
 const BATCH = { tc: ['-batch', '-'], ip: ['-batch', '-'], nft: ['-f', '-'] } as const;
 
@@ -85,7 +76,7 @@ const runAll = async (commands: readonly Command[]): Promise<void> => {
     const { status, err } = await run(tool, BATCH[tool], `${lines}\n`);
     if (status !== 0) {
       const [, line] = /^(?:Command failed -|\/dev\/stdin):(\d+)/m.exec(err) ?? [];
-      throw failure(batch[Number(line) - 1], err);
+      throw commandFailure(batch[Number(line) - 1], err);
     }
     rest = rest.slice(batch.length);
   }
@@ -97,7 +88,7 @@ const hasNetem = async (): Promise<boolean> => {
   if (status !== 0) return true;
   const { err } = await run('tc', `qdisc add dev ${TRIAL_DEVICE} root netem limit 1`.split(' '));
   await run('ip', ['link', 'del', TRIAL_DEVICE]);
-  return !NO_KIND.test(err);
+  return !isLacking(err);
 };
 
 export class TcEngine implements AgentEngine {
@@ -167,7 +158,7 @@ export class TcEngine implements AgentEngine {
 
   async #present(): Promise<Qdisc[]> {
     const { status, out, err } = await run('tc', ['-json', 'qdisc', 'show']);
-    if (status !== 0) throw failure({ tool: 'tc', words: 'qdisc show' }, err);
+    if (status !== 0) throw commandFailure({ tool: 'tc', words: 'qdisc show' }, err);
     return qdiscs.parse(JSON.parse(out));
   }
 

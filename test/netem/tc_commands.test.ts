@@ -3,6 +3,7 @@ import { CUT, faultOf, NO_FAULT, packetLimit, type Fault } from '../../netem/fau
 import { profileNamed, readProfiles } from '../../netem/profile_file.ts';
 import type { Rule, Setting } from '../../netem/setting.ts';
 import {
+  commandFailure,
   commandText,
   construction,
   devicesIn,
@@ -226,5 +227,32 @@ describe('the commands of the engine tc', () => {
         'nft delete table netdev coopfs_netem',
       ]);
     });
+  });
+
+  it('name, when they fail, the engine that needs no kernel if it is this that lacks something', () => {
+    const failureOf = (tool: 'tc' | 'ip', words: string, err: string): string =>
+      commandFailure({ tool, words }, err).message;
+    const queue = 'qdisc add dev e0 root handle c0f: netem limit 10';
+    for (const [tool, words, err] of [
+      ['tc', queue, 'Error: Specified qdisc kind is unknown.\nCommand failed -:1\n'],
+      ['tc', queue, 'RTNETLINK answers: No such file or directory\n'],
+      ['ip', 'link add cfs-1 type ifb', 'Error: Unknown device type.\n'],
+      ['ip', 'link add cfs-1 type ifb', 'RTNETLINK answers: Operation not supported\n'],
+    ] as const) {
+      const message = failureOf(tool, words, err);
+      expect(
+        message.startsWith(`"${tool} ${words}" failed: ${err.split('\n')[0] ?? ''}: `),
+      ).to.equal(true);
+      expect(message).to.match(/--engine relay needs nothing of the kernel$/);
+    }
+    expect(failureOf('tc', queue, 'RTNETLINK answers: Operation not permitted\n')).to.match(
+      /not permitted: the engine tc needs root, or NET_ADMIN$/,
+    );
+    expect(failureOf('tc', queue, 'Error: Exclusivity flag on, cannot modify.\n')).to.match(
+      /failed: Error: Exclusivity flag on, cannot modify\.$/,
+    );
+    expect(failureOf('tc', 'qdisc del dev e0 root', 'No such file or directory')).to.match(
+      /directory$/,
+    );
   });
 });

@@ -94,7 +94,8 @@ const ownNode = (agent: string, engine: NetemCluster['engine'] | undefined): Net
     );
   }
   return {
-    nodes: [{ name: hostname(), address: '' }],
+    // In a container of a swarm the host's name is an id; that of the node is what its daemon goes by.
+    nodes: [{ name: process.env['COOPFS_NODE'] ?? hostname(), address: '' }],
     engine: 'relay',
     dial: (node) => AgentLink.dial(node, agent),
     leaseMs: undefined,

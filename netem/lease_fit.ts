@@ -18,6 +18,7 @@ export const leaseWarning = (name: string, fault: Fault, leaseMs: number): strin
   if (leaseMs >= leaseNeededMs(fault)) return undefined;
   return (
     `warning: the lease of this cluster is ${leaseMs} ms, four round trips of ${name} take up to ` +
-    `${needed} ms: nodes will lose their leases; start it with --lease ${needed}ms`
+    `${needed} ms: nodes will lose their leases; start it with --lease ${needed}ms, ` +
+    `a cluster in containers with COOPFS_LEASE=${needed}ms`
   );
 };

@@ -22,12 +22,20 @@ import { percentile } from './statistics.ts';
 /** Connections that are made at the same time. */
 const CONNECTING = 8;
 const PAUSE_AFTER_ERROR_MS = 10;
+const LOOK_MS = 5;
 
 const [name = ''] = process.argv.slice(2);
 const open: PeerConnection[] = [];
 let number = 0;
-/** Of the requests that are measured just now; undefined between two measurements. */
-let latenciesMs: number[] | undefined;
+/** Requests that were begun while a measurement ran. */
+interface Measurement {
+  readonly latenciesMs: number[];
+  /** When those were begun that are not answered yet. */
+  readonly open: Set<{ readonly begunMs: number }>;
+}
+
+/** What new requests belong to; undefined between two measurements. */
+let current: Measurement | undefined;
 let errors = 0;
 let loading = false;
 
@@ -48,10 +56,14 @@ const askOnce = async (connection: PeerConnection, bytes = REQUEST_BYTES): Promi
 
 const keepAsking = async (connection: PeerConnection): Promise<void> => {
   while (loading) {
+    const mine = current;
+    const request = { begunMs: nowMs() };
+    mine?.open.add(request);
     try {
       const tookMs = await askOnce(connection);
-      latenciesMs?.push(tookMs);
+      if (mine?.open.delete(request) === true) mine.latenciesMs.push(tookMs);
     } catch {
+      mine?.open.delete(request);
       errors += 1;
       await sleep(PAUSE_AFTER_ERROR_MS);
     }
@@ -75,19 +87,38 @@ const first = (): PeerConnection => {
   return connection;
 };
 
+/**
+ * How long all requests of a measurement took. The slow ones are among those that it ended before: they are waited
+ * for, and what is not answered even then counts with the time that it has taken so far.
+ */
+const allOf = async (
+  { latenciesMs, open: waiting }: Measurement,
+  limitMs: number,
+): Promise<number[]> => {
+  const endMs = nowMs() + limitMs;
+  while (waiting.size > 0 && nowMs() < endMs) await sleep(LOOK_MS);
+  const unanswered = [...waiting].map(({ begunMs }) => nowMs() - begunMs);
+  waiting.clear();
+  return [...latenciesMs, ...unanswered];
+};
+
 const measure = async (ms: number): Promise<MeasuredRequests> => {
   const errorsBefore = errors;
   const cpuBefore = cpuSeconds();
   const begunMs = nowMs();
-  const taken: number[] = [];
-  latenciesMs = taken;
+  const mine: Measurement = { latenciesMs: [], open: new Set() };
+  current = mine;
   await sleep(ms);
-  latenciesMs = undefined;
-  return {
-    answered: taken.length,
+  current = undefined;
+  const counted = {
+    answered: mine.latenciesMs.length,
     seconds: (nowMs() - begunMs) / 1000,
     cpuSeconds: cpuSeconds() - cpuBefore,
     errors: errors - errorsBefore,
+  };
+  const taken = await allOf(mine, ms);
+  return {
+    ...counted,
     p50Ms: percentile(taken, 0.5),
     p90Ms: percentile(taken, 0.9),
     p99Ms: percentile(taken, 0.99),

@@ -186,8 +186,9 @@ export class ServerRun {
     };
     const answer = answers[message.type];
     if (answer !== undefined) this.from(link, answer);
-    if (message.type === 'forward')
-      {this.from(`${message.to}#1`, { type: 'received', order, file, held: true });}
+    if (message.type === 'forward') {
+      this.from(`${message.to}#1`, { type: 'received', order, file, held: true });
+    }
     if (message.type === 'freeze' && message.forward) {
       this.from(`${message.newOwner ?? ''}#1`, { type: 'received', order, file, held: true });
     }

@@ -1,6 +1,6 @@
 /** Does I/O: a cluster of processes as users start it, in a temporary folder; each can be killed, paused, started. */
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -75,11 +75,25 @@ const inTime = async <T>(answer: Promise<T>, limitMs: number): Promise<T> => {
   }
 };
 
+/** Stops a cluster and removes its folder when this process ends without having done it, by a kill say. */
+const guard = (folder: string, root: string): ChildProcess => {
+  const script = 'cat >/dev/null; "$0" "$1" cluster down --dir "$2" >/dev/null 2>&1; rm -rf "$3"';
+  const child = spawn('sh', ['-c', script, process.execPath, MAIN, root, folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  child.unref();
+  return child;
+};
+
 export class ProcessCluster {
   readonly #folder = mkdtempSync(join(tmpdir(), 'coopfs-processes-'));
   readonly paths: ClusterPaths = clusterPaths(join(this.#folder, 'c'));
+  readonly #guard = guard(this.#folder, this.paths.root);
   readonly #connections: CoopFs[] = [];
   #asking: CoopFs | undefined;
+  #starting: Promise<unknown> = Promise.resolve();
+  #closing = false;
   #closed = false;
 
   private constructor() {
@@ -107,7 +121,10 @@ export class ProcessCluster {
     const missing = [serverCommand(this.paths, config), ...nodes].filter(
       ({ pidFile }) => readProcessFile(pidFile) === undefined,
     );
-    await Promise.all(missing.map((command) => startDaemon(command, [MAIN])));
+    if (this.#closing) throw new Error('the cluster is being closed');
+    const starts = missing.map((command) => startDaemon(command, [MAIN]));
+    this.#starting = Promise.allSettled(starts);
+    await Promise.all(starts);
   }
 
   /** Runs a command to its end. */
@@ -208,15 +225,20 @@ export class ProcessCluster {
 
   /** Kills whatever runs, and removes everything. */
   async close(): Promise<void> {
+    this.#closing = true;
     const open = [...this.#connections, ...(this.#asking === undefined ? [] : [this.#asking])];
     await Promise.allSettled(open.map((fs) => fs.close()));
+    await this.#starting;
     if (existsSync(this.paths.config)) {
-      for (const name of [...this.nodes, SERVER]) {
-        if (readProcessFile(this.paths.pid(name)) !== undefined) await this.kill(name);
-      }
+      const running = [...this.nodes, SERVER].filter(
+        (name) => readProcessFile(this.paths.pid(name)) !== undefined,
+      );
+      await Promise.all(running.map((name) => this.kill(name)));
     }
     this.#closed = true;
     rmSync(this.#folder, { recursive: true, force: true });
+    this.#guard.kill('SIGKILL');
+    this.#guard.stdin?.destroy();
   }
 
   #target(node: NodeId): Parameters<typeof connect>[0] & object {

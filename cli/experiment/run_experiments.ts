@@ -9,7 +9,7 @@ export interface Outcome {
   readonly sections: readonly Section[];
   /** Why not everything was done; undefined if it was. */
   readonly partial: string | undefined;
-  /** A step has failed. */
+  /** A step has failed, or all was left out. */
   readonly failed: boolean;
 }
 
@@ -78,6 +78,8 @@ export const runExperiments = async (
   return {
     sections: all.map(sectionOf),
     partial: why === undefined ? undefined : `This report is partial: it was ${why}.`,
-    failed: all.some(({ problems }) => problems.length > 0),
+    failed:
+      all.some(({ problems }) => problems.length > 0) ||
+      all.every(({ leftOut }) => leftOut !== undefined),
   };
 };

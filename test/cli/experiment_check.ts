@@ -1,10 +1,13 @@
 /** Does I/O: `coopfs experiment` as users type it; by a command of its own, since it takes long. */
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { coopfs, endOf, startCoopfs } from './coopfs.ts';
+
+const POLL_MS = 20;
 
 interface Data {
   readonly partial: string | false;
@@ -42,23 +45,35 @@ describe('coopfs experiment', function () {
     expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/<h2>Two copies survive kills/);
   });
 
-  it('leaves no process and a partial report when it is interrupted', async () => {
-    const out = join(folder, 'part');
+  /** Experiments that have begun: the cluster of the first one serves. */
+  const begun = async (out: string) => {
     const before = clusters();
     const child = startCoopfs(['experiment', 'survival', 'timeline', '--quick', '--out', out]);
     const end = endOf(child);
-    let mine: string | undefined;
-    // Bounded by mocha: until the cluster of the first experiment serves.
-    const isUp = (): boolean => {
-      mine = clusters().find((name) => !before.includes(name));
-      if (mine === undefined) return false;
+    // Bounded by mocha.
+    while (true) {
+      await pause(POLL_MS);
+      const mine = clusters().find((name) => !before.includes(name));
+      const sockets = mine === undefined ? '' : join(tmpdir(), mine, 'c', 'run');
+      if (mine === undefined || !existsSync(sockets)) continue;
+      if (readdirSync(sockets).includes('n1.sock')) return { child, end, mine };
+    }
+  };
+
+  /** Processes whose command line has this in it. */
+  const processesOf = (name: string): string[] =>
+    readdirSync('/proc').filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
       try {
-        return readdirSync(join(tmpdir(), mine, 'c', 'run')).includes('n1.sock');
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(name);
       } catch {
         return false;
       }
-    };
-    while (!isUp()) await new Promise((resolve) => setTimeout(resolve, 20));
+    });
+
+  it('leaves no process and a partial report when it is interrupted', async () => {
+    const out = join(folder, 'part');
+    const { child, end, mine } = await begun(out);
     child.kill('SIGINT');
     const { status, err } = await end;
     expect(status).to.equal(1);
@@ -66,6 +81,29 @@ describe('coopfs experiment', function () {
     expect(dataIn(out).partial).to.match(/interrupted after 0 of 2 steps/);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/This report is partial/);
     expect(clusters(), 'the cluster is gone').to.not.include(mine);
+  });
+
+  it('leaves no process and no folder when it is killed', async () => {
+    const { child, end, mine } = await begun(join(folder, 'killed'));
+    expect(processesOf(mine).length).to.be.greaterThan(1);
+    child.kill('SIGKILL');
+    await end;
+    // Bounded by mocha: its cluster is stopped in order.
+    while (clusters().includes(mine) || processesOf(mine).length > 0) await pause(POLL_MS);
+  });
+
+  it('fails, with a report that says why, when its engine can do none of what was asked', async () => {
+    const out = join(folder, 'none');
+    const { status, out: told } = await coopfs([
+      'experiment',
+      'loss',
+      '--engine',
+      'sim',
+      '--out',
+      out,
+    ]);
+    expect(status).to.equal(1);
+    expect(told).to.match(/^loss: Left out: /);
   });
 
   it('says what there is where it is asked for something else', async () => {

@@ -10,6 +10,8 @@ export interface DirectoryEntry {
   state: DirectoryState;
   /** The newest term that was announced; it is in force when the disk has it (terms.ts). */
   term: number;
+  /** The newest term that somebody was to own, until it is granted: nothing is written under it. And what it builds on. */
+  ungranted: { readonly term: number; readonly base: number } | undefined;
   /** The version of the server's own copy; stale while the file is dirty. */
   version: Version;
   /** Only in state dirty: the node that may write, and the one that holds the second copy. */
@@ -43,6 +45,7 @@ export const newEntry = (file: FileNumber, version: Version): DirectoryEntry => 
   file,
   state: 'uncached',
   term: version.term,
+  ungranted: undefined,
   version,
   owner: undefined,
   backup: undefined,

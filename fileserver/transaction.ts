@@ -135,7 +135,16 @@ export interface Report {
 export interface Recover extends Common {
   readonly kind: 'recover';
   phase:
-    'report' | 'prepare' | 'promote' | 'mark' | 'grant' | 'load' | 'restore' | 'release' | 'tell';
+    | 'report'
+    | 'prepare'
+    | 'promote'
+    | 'mark'
+    | 'grant'
+    | 'load'
+    | 'restore'
+    | 'unmark'
+    | 'release'
+    | 'tell';
   /** The holders have nothing: the disk's contents stand again. */
   loses: boolean;
   /** Everybody who may hold something. */

@@ -27,6 +27,9 @@ interface Draft {
   epoch: EpochChange | undefined;
 }
 
+const lossesAfter = ({ losses }: AllocationEntry, { afterLoss }: { afterLoss?: true }): number =>
+  Math.min(losses + (afterLoss === true ? 1 : 0), LOSSES_MAX);
+
 export class CommitEncoding {
   readonly #layout: Layout;
   readonly #metas: FileMetas;
@@ -76,6 +79,13 @@ export class CommitEncoding {
       case 'contents':
         this.#addContents(draft, record);
         return;
+      case 'unmark': {
+        const before = this.#entry(record.file);
+        const { version } = record;
+        const losses = lossesAfter(before, record);
+        this.#change(draft, { ...before, losses, version, mark: undefined }, undefined);
+        return;
+      }
       case 'epoch': {
         const { clusterEpoch, longestLeaseMs } = record;
         assert(isUint53(clusterEpoch), 'the cluster epoch is a whole number below 2^53');
@@ -105,7 +115,7 @@ export class CommitEncoding {
     this.#write(draft, 'data', firstBlock * blockSizeBytes, bytes);
     const contentSequence = draft.sequence;
     const outcomesKept = [...outcomes];
-    const losses = Math.min(before.losses + (record.afterLoss === true ? 1 : 0), LOSSES_MAX);
+    const losses = lossesAfter(before, record);
     const kept = { outcomes: outcomesKept, losses, contentSequence };
     const entry = { ...before, ...kept, version, mark: undefined };
     this.#change(draft, entry, bytes);

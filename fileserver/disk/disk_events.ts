@@ -29,6 +29,13 @@ export type CommitRecord =
       /** Writes after the version before are lost: it is counted. */
       readonly afterLoss?: true;
     }
+  /** The mark is cleared, and the contents stay as they are, which cannot be read: their blocks are damaged. */
+  | {
+      readonly kind: 'unmark';
+      readonly file: FileNumber;
+      readonly version: Version;
+      readonly afterLoss?: true;
+    }
   | { readonly kind: 'epoch'; readonly clusterEpoch: number; readonly longestLeaseMs: number };
 
 export type DiskEvent =

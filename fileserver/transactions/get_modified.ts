@@ -48,8 +48,14 @@ const invalidate = (server: Server, transaction: GetModified, node: NodeId): voi
  * The asker learns its term before the disk does. Should the grant be lost together with the new backup,
  * it is the one who can say that nothing was written under that term.
  */
-const prepareOwner = (server: Server, transaction: GetModified, base: number): void => {
+const prepareOwner = (
+  server: Server,
+  entry: DirectoryEntry,
+  transaction: GetModified,
+  base: number,
+): void => {
   const { file, term } = transaction;
+  entry.ungranted = { term, base };
   const to = { order: orderOf(server, transaction), file } as const;
   const message = { type: 'prepareOwner', ...to, term, base } as const;
   order(server, transaction, asker(transaction), message, 'ownerPrepared');
@@ -131,7 +137,7 @@ const quiesceClean = (server: Server, entry: DirectoryEntry, transaction: GetMod
   if (transaction.backup !== undefined) {
     transaction.term = newTerm(server, entry);
     prepareBackup(server, entry, transaction);
-    prepareOwner(server, transaction, 0);
+    prepareOwner(server, entry, transaction, 0);
   }
   if (transaction.requesterHolds) invalidateOthers(server, entry, transaction);
 };
@@ -148,7 +154,7 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
   transaction.backup = owner;
   transaction.backupHolds = true;
   transaction.requesterHolds = writer === backup || holdsStill(entry, transaction);
-  prepareOwner(server, transaction, base);
+  prepareOwner(server, entry, transaction, base);
   const freeze = { type: 'freeze', order: orderOf(server, transaction), file, term } as const;
   const forward = !transaction.requesterHolds;
   const toOwner = { ...freeze, backup: true, newOwner: writer, forward, request, report: false };
@@ -262,6 +268,7 @@ const finishWithoutBackup = (
 };
 
 const grant = (server: Server, entry: DirectoryEntry, transaction: GetModified): void => {
+  entry.ungranted = undefined;
   const owner = asker(transaction);
   const { file, request, term, backup, backupHolds, contents, requesterHolds } = transaction;
   assert(backup !== undefined && backup !== owner, `file ${file}: granted without a backup`);

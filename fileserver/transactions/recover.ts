@@ -64,10 +64,15 @@ export const recoverAnswered = (
 };
 
 /**
- * The term from which on contents count: the mark's, unless one of its pair knows that nothing was written
- * under it. Then what it builds on is the file: 0 if that is the disk's contents.
+ * The term from which on contents count: the mark's, unless this server or one of its pair knows that nothing was
+ * written under it. Then what it builds on is the file: 0 if that is the disk's contents.
  */
-const floorOf = (transaction: Recover, mark: DirtyMark): number => {
+const floorOf = (
+  { ungranted: notBegun }: DirectoryEntry,
+  transaction: Recover,
+  mark: DirtyMark,
+): number => {
+  if (notBegun?.term === mark.term) return notBegun.base;
   for (const { node, kind, term, ungranted, base } of transaction.reports) {
     if (node === mark.owner && ungranted === mark.term) return base;
     if (node === mark.backup && kind === 'empty' && term === mark.term) return 0;
@@ -98,7 +103,7 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     release(server, entry, transaction, undefined);
     return false;
   }
-  const floor = floorOf(transaction, mark);
+  const floor = floorOf(entry, transaction, mark);
   const best = floor === 0 ? undefined : newest(transaction, floor, mark.owner);
   if (best !== undefined) {
     transaction.source = best.node;
@@ -236,8 +241,8 @@ const holderOfDisks = (server: Server, { file, reports }: Recover): Report | und
   );
 };
 
-/** The disk's contents are to stand again, under a version of this term. True if they cannot be had. */
-const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
+/** The disk's contents are to stand again, under a version of this term. */
+const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
   const { file, term, contents, loses, failure } = transaction;
   const { mark } = server.meta(file);
   assert(mark !== undefined, `file ${file}: restored without having been dirty`);
@@ -246,21 +251,26 @@ const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): b
     transaction.source = holder.node;
     transaction.version = holder.version;
     prepareBackup(server, entry, transaction);
-    return false;
-  }
-  if (contents === undefined) {
-    log(server, 'warn', `file ${file} cannot be restored: ${failure ?? 'it cannot be read'}`);
-    becomeUnavailable(server, entry, mark);
-    return true;
+    return;
   }
   if (loses) recordLoss(server, entry, mark);
+  if (contents === undefined) {
+    // Nobody has it. Reads fail with EIO, this file's only, until it is written anew.
+    log(server, 'warn', `file ${file} cannot be restored: ${failure ?? 'it cannot be read'}`);
+    server.damaged.add(file);
+    transaction.phase = 'unmark';
+    const { version: damaged } = server.meta(file);
+    const version = loses ? { term, counter: damaged.counter + 1 } : damaged;
+    const record = { kind: 'unmark', file, version } as const;
+    commit(server, transaction, [loses ? { ...record, afterLoss: true } : record]);
+    return;
+  }
   transaction.phase = 'restore';
   const next = { term, counter: contents.version.counter + 1 };
   commitContents(server, transaction, next, contents.bytes, contents.outcomes, loses);
-  return false;
 };
 
-/** The disk has the contents: nobody is owner any more; the one that supplied them keeps a copy. */
+/** The disk has the contents, or what is left of them: nobody is owner any more; the one that supplied them keeps a copy. */
 const restored = (
   server: Server,
   entry: DirectoryEntry,
@@ -268,8 +278,7 @@ const restored = (
   version: Version,
 ): void => {
   const { file, source, contents } = transaction;
-  assert(contents !== undefined, `file ${file}: restored without contents`);
-  server.memory.put(file, contents.bytes);
+  if (contents !== undefined) server.memory.put(file, contents.bytes);
   entry.version = version;
   entry.owner = undefined;
   entry.backup = undefined;
@@ -316,11 +325,16 @@ export const advanceRecover = (
       release(server, entry, transaction, undefined);
       return false;
     case 'load':
-      return restore(server, entry, transaction);
+      restore(server, entry, transaction);
+      return false;
     case 'restore':
       assert(contents !== undefined, `file ${file}: restored without contents`);
       restored(server, entry, transaction, contents.version);
       release(server, entry, transaction, source);
+      return false;
+    case 'unmark':
+      restored(server, entry, transaction, server.meta(file).version);
+      release(server, entry, transaction, undefined);
       return false;
     case 'release':
       transaction.phase = 'tell';

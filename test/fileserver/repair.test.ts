@@ -160,6 +160,25 @@ describe('damaged blocks of a file', () => {
     expect(run.server.counters.filesRepaired).to.equal(0);
   });
 
+  it('do not keep a file from being served when its holders are lost: EIO, until it is written', () => {
+    const { run } = start(400);
+    run.write('n2');
+    run.pass(1000);
+    run.damage = DAMAGE;
+    for (const node of ['n1', 'n2']) {
+      run.from(`${node}#2`, registerOf(node, 2));
+      run.beat(`${node}#2`);
+    }
+    run.settle();
+    expect(run.meta(FILE)).to.deep.include({ mark: undefined, losses: 1 });
+    expect(run.meta(FILE).version.term).to.be.greaterThan(0);
+    expect(run.entry()).to.equal('uncached');
+    run.take();
+    run.from('n1#2', { type: 'getShared', request: 1, file: FILE });
+    expect(codes(run.sent('n1#2'))).to.include('EIO');
+    expect(run.server.damaged.has(FILE)).to.equal(true);
+  });
+
   it('are found by the scrub, which goes through all files, and repaired', () => {
     const { files } = GEOMETRY;
     const { run } = start(LONG_MS, files * HEARTBEAT_MS);

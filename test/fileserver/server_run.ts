@@ -102,10 +102,11 @@ export class ServerRun {
   #apply(record: CommitRecord): void {
     if (record.kind === 'mark') {
       this.metas.set(record.file, { ...this.meta(record.file), mark: record.mark });
-    } else if (record.kind === 'contents') {
-      this.damage = undefined;
-      const { file, version, outcomes } = record;
+    } else if (record.kind !== 'epoch') {
+      const { file, version } = record;
       const losses = this.meta(file).losses + (record.afterLoss === true ? 1 : 0);
+      if (record.kind === 'contents') this.damage = undefined;
+      const { outcomes } = record.kind === 'contents' ? record : this.meta(file);
       this.metas.set(file, { version, mark: undefined, outcomes, losses });
     }
   }
@@ -180,6 +181,7 @@ export class ServerRun {
         version: FIRST_VERSION,
       },
       prepareOwner: { type: 'ownerPrepared', order, file },
+      lost: { type: 'lostNoted', order, file },
       promote: { type: 'promoted', order, file },
       confirmBackup: { type: 'backupConfirmed', order, file },
       readOnce: { type: 'readOnceDone', order, file, ...contents },

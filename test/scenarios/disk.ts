@@ -83,8 +83,13 @@ export class ScenarioDisk {
       const { term, owner, backup } = record.mark;
       return `mark ${file} term=${term} owner=${owner} backup=${backup}`;
     }
-    const { version, bytes, outcomes } = record;
+    const { version } = record;
     const losses = meta.losses + (record.afterLoss === true ? 1 : 0);
+    if (record.kind === 'unmark') {
+      this.#metas.set(file, { ...meta, version, mark: undefined, losses });
+      return `unmark ${file} ${formatVersion(version)}`;
+    }
+    const { bytes, outcomes } = record;
     this.#contents.set(file, bytes.slice());
     this.#metas.set(file, { version, mark: undefined, outcomes, losses });
     return `contents ${file} ${formatVersion(version)} ${showBytes(bytes)}`;

@@ -43,8 +43,10 @@ const after = (snapshot: Snapshot, records: readonly CommitRecord[]): Snapshot =
     else if (record.kind === 'mark') {
       files[record.file] = { ...files[record.file]!, mark: record.mark };
     } else {
-      const { version, outcomes, bytes, afterLoss } = record;
-      const losses = files[record.file]!.losses + (afterLoss === true ? 1 : 0);
+      const before = files[record.file]!;
+      const { version, afterLoss } = record;
+      const losses = before.losses + (afterLoss === true ? 1 : 0);
+      const { outcomes, bytes } = record.kind === 'contents' ? record : before;
       files[record.file] = { version, outcomes, bytes, losses, mark: undefined };
     }
   }
@@ -88,6 +90,7 @@ export class World {
     const kind = this.random();
     if (kind < 0.1) return { kind: 'epoch', clusterEpoch: unique, longestLeaseMs: unique * 1.5 };
     const version = { term: unique, counter: unique + 2 ** 40 };
+    if (kind < 0.2) return { kind: 'unmark', file: number, version };
     if (kind < 0.5) {
       const owner = node(`n${pick(this.random, 5)}`);
       const backup = node(`n${pick(this.random, 5)}`);

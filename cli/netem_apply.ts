@@ -11,7 +11,13 @@ import { FsError } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
-import { CLUSTER_OPTIONS, netemCluster, type NetemCluster } from './netem_cluster.ts';
+import {
+  CLUSTER_OPTIONS,
+  clusterFlags,
+  netemCluster,
+  type ClusterOptions,
+  type NetemCluster,
+} from './netem_cluster.ts';
 import { commandsOf } from './netem_commands.ts';
 import { profileWarnings } from './netem_warnings.ts';
 import { planInWords } from './netem_words.ts';
@@ -28,7 +34,7 @@ const DETACHED_MS = 600_000;
 const newId = (label: string): string =>
   `${label.replace(/[^\w.-]+/g, '-')}.${randomBytes(4).toString('hex')}`;
 
-interface Holding {
+interface Holding extends ClusterOptions {
   readonly for: number | undefined;
   readonly detach: boolean;
   readonly dryRun: boolean;
@@ -79,7 +85,8 @@ const holdPlan = async (
     } finally {
       holder.close();
     }
-    print(`${what} for ${formatDuration(forMs)}, unless "coopfs netem clear --all" ends it before`);
+    const end = `coopfs netem clear --all${clusterFlags(holding)}`;
+    print(`${what} for ${formatDuration(forMs)}, unless "${end}" ends it before`);
     return EXIT.ok;
   }
   return untilInterrupted(async (signal) => {

@@ -43,7 +43,30 @@ export const CLUSTER_OPTIONS = [
   'engine',
 ] as const;
 
-type ClusterOptions = Resolved<(typeof CLUSTER_OPTIONS)[number], never>;
+export type ClusterOptions = Resolved<(typeof CLUSTER_OPTIONS)[number], never>;
+
+const WORD = /^[\w@%+=:,./-]+$/;
+/** A word of a command line, as a shell takes it. */
+const quoted = (word: string): string =>
+  WORD.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+
+/** The options that name the same cluster and engine again, with a space before each. */
+export const clusterFlags = (options: ClusterOptions): string => {
+  const { dir, compose, composeFile, netns, ownAgent, engine } = options;
+  const members = netns?.map(({ node, namespace }) => `${node}=${namespace}`).join(',');
+  const isNamed = compose || [dir, composeFile, members].some((each) => each !== undefined);
+  const flags = {
+    dir,
+    'compose-file': composeFile,
+    netns: members,
+    agent: isNamed ? undefined : ownAgent,
+    engine,
+  };
+  const words = Object.entries(flags).map(([name, value]) =>
+    value === undefined ? '' : ` --${name} ${quoted(value)}`,
+  );
+  return (compose && composeFile === undefined ? ' --compose' : '') + words.join('');
+};
 
 /** @throws UsageError if none or more than one is named, or the engine is not one for it. */
 export const netemCluster = async (options: ClusterOptions): Promise<NetemCluster> => {

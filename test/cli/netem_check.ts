@@ -147,7 +147,8 @@ describe('coopfs netem on a local cluster', function () {
 
   it('cuts groups from one another until they are healed, and profiles stay', async () => {
     const detached = await netem('apply', 'dc', '-d');
-    expect(detached.out).to.match(/^dc on every link, .* for 600s, unless/);
+    expect(detached.out).to.match(/^dc on every link, .* for 600s, unless /);
+    expect(detached.out).to.contain(`"coopfs netem clear --all --dir ${dir}" ends it before`);
     await netem('partition', 'n1', '|', 'n2', '-d');
     const cut = await show(20);
     expect(linkOf(cut, 'n1', 'n2')).to.include({ lossConfigured: 1, loss: 1 });

@@ -314,7 +314,7 @@ const keepWritten = (
   message: Message<'writeThroughDone'>,
 ): void => {
   const { order, file } = message;
-  sendToServer(cacher, { type: 'received', order, file, held: message.bytes.length > 0 });
+  sendToServer(cacher, { type: 'received', order, file, held: true });
   if (writeThroughDone(cacher, cached, message) === undefined) return;
   if (message.bytes.length === 0) return;
   if (cached.pages === 0 || cached.copy !== 'invalid') {

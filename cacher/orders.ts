@@ -230,7 +230,7 @@ export const prepareOwner = (
 /** This node may write; it makes one write at once, before any order (rule 14). */
 export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'grant'>): void => {
   const { order, file, request, term, version } = message;
-  const granted = { type: 'granted', order, file } as const;
+  const granted = { type: 'granted', order, file, taken: true } as const;
   if (cached.copy === 'modified' && cached.roleTerm === term) {
     // Granted before, or promoted while it asked: whoever asked may go on.
     if (cached.want?.message.request === request) cached.want = undefined;
@@ -248,6 +248,7 @@ export const grant = (cacher: Cacher, cached: CachedFile, message: Message<'gran
   const { want } = cached;
   if (want?.message.type !== 'getModified' || want.message.request !== request) {
     log(cacher, 'warn', `file ${file}: a grant that was not asked for`);
+    sendToServer(cacher, { ...granted, taken: false });
     return;
   }
   cached.want = undefined;
@@ -362,7 +363,7 @@ export const noBackup = (
 ): void => {
   const { want } = cached;
   const { order, file } = message;
-  sendToServer(cacher, { type: 'received', order, file, held: false });
+  sendToServer(cacher, { type: 'received', order, file, held: true });
   if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
   cached.want = undefined;
   cached.pledge = undefined;

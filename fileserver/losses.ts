@@ -23,6 +23,7 @@ export const lose = (server: Server, member: MemberRecord): void => {
   log(server, 'warn', `${node} is lost: its lease is over`);
   server.counters.membersLost++;
   remove(server, member);
+  server.over.set(member.link, member);
   expel(server, member.link, member.firstClient);
   beginReprotection(server, member);
   for (const entry of [...server.entries.values()]) loseFrom(server, entry, node);

@@ -8,7 +8,7 @@ import type { FileNumber } from '../protocol/ids.ts';
 import type { DirectoryEntry } from './directory_entry.ts';
 import type { Server } from './server_state.ts';
 
-/** As many as somebody who waits for one of them may have before him. */
+/** As many at a time while somebody waits for one: he has few before him. */
 export const RECOVERIES_AT_ONCE = 64;
 
 /** When nobody waits, so many times as many run: the nodes and the disk's group commit are never idle then. */

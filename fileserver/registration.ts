@@ -18,6 +18,7 @@ import { preempt } from './scheduler.ts';
 import type { Recover } from './transaction.ts';
 import {
   entryOf,
+  expel,
   log,
   NOTHING_HELD,
   sendTo,
@@ -71,6 +72,12 @@ export const register = (server: Server, link: string, message: Register): void 
   const known = server.members.get(message.node);
   // An old self that goes on after all waits until its lease is over, like everybody.
   if (server.members.has(link as NodeId)) return;
+  const over = known === undefined ? server.over.get(link) : undefined;
+  if (over !== undefined && message.attempt <= over.attempt) {
+    // A late repeat of what was answered by a registration that is over: what it says of holdings is old.
+    expel(server, link, over.firstClient);
+    return;
+  }
   try {
     check(server, link, message);
     if (known !== undefined && known.incarnation !== message.incarnation) {
@@ -104,11 +111,15 @@ const answer = (server: Server, member: MemberRecord, { attempt }: Register): vo
 
 const resume = (server: Server, member: MemberRecord, message: Register): void => {
   server.links.set(member.link, member.node);
-  // A repeat of what is answered already may be late, and its heartbeats here.
-  member.fresh ||= !member.linkUp || message.attempt > member.attempt;
+  // A repeat of what is answered already tells nothing new: whoever sends it may not hear us.
+  if (!member.linkUp || message.attempt > member.attempt) {
+    member.attempt = message.attempt;
+    member.fresh = true;
+    member.renewedMs = server.now;
+    member.heardMs = server.now;
+    member.acksSent.clear();
+  }
   member.linkUp = true;
-  member.attempt = Math.max(member.attempt, message.attempt);
-  member.renewedMs = server.now;
   member.heartbeatMs = server.now;
   answer(server, member, message);
 };
@@ -117,6 +128,7 @@ const admit = (server: Server, link: string, message: Register): void => {
   const { node, incarnation, address, pages, holdings, writers } = message;
   const { now } = server;
   server.newcomers.delete(node);
+  for (const each of server.over.keys()) if (each.startsWith(`${node}#`)) server.over.delete(each);
   const member: MemberRecord = {
     node,
     incarnation,
@@ -162,7 +174,8 @@ const admit = (server: Server, link: string, message: Register): void => {
 const isMissed = (server: Server, entry: DirectoryEntry, node: NodeId): boolean => {
   const { mark } = server.meta(entry.file);
   const named = mark?.owner === node || mark?.backup === node;
-  return named && (entry.unavailable || isGathering(server, entry));
+  const recovering = isGathering(server, entry) || recoveryOf(server, entry) !== undefined;
+  return named && (entry.unavailable || recovering);
 };
 
 /** A clean copy stays only if the file is not dirty and the version is the very same. */

@@ -91,6 +91,7 @@ export const newServer = (
   memory: new FileMemory(cachePages, options.geometry.blocksPerFile),
   openWriters: new OpenWriters(),
   scrub: { nextFile: 0, dueMs: Infinity, passes: 0 },
+  over: new Map(),
   damaged: new Set(),
   counters: newCounters(),
   commands: [],

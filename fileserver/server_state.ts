@@ -198,6 +198,8 @@ export interface Server {
   openWriters: OpenWriters;
   /** The next file that the scrub looks at, when, and how often it has been through all. */
   scrub: { nextFile: number; dueMs: number; passes: number };
+  /** The last registration that is over, of links whose node has none. */
+  over: Map<string, Pick<MemberRecord, 'attempt' | 'firstClient'>>;
   /** Files with damaged blocks on the disk that nobody could make good. */
   damaged: Set<FileNumber>;
   counters: Counters;

@@ -169,7 +169,7 @@ export const MESSAGES = {
     source: is.source,
     ...contents,
   },
-  granted: { order, file },
+  granted: { order, file, taken: is.flag },
   noBackup: { order, file, request },
   collect: { order, file },
   collected: { order, file, ...contents },

@@ -202,6 +202,15 @@ export const startGetModified = (
   }
 };
 
+/**
+ * The asker has given up what it asked for: it asked under a registration that is over by now. What was done for it
+ * is undone by a recovery.
+ */
+const withdrawn = (entry: DirectoryEntry, transaction: GetModified): void => {
+  transaction.vain = true;
+  entry.preempting = true;
+};
+
 export const getModifiedAnswered = (
   server: Server,
   entry: DirectoryEntry,
@@ -211,7 +220,11 @@ export const getModifiedAnswered = (
 ): void => {
   switch (message.type) {
     case 'received':
-      transaction.requesterHolds = true;
+      if (message.held) transaction.requesterHolds = true;
+      else withdrawn(entry, transaction);
+      break;
+    case 'granted':
+      if (!message.taken) withdrawn(entry, transaction);
       break;
     case 'forwardFailed':
       // An owner cannot say this: the order stays open, and is repeated.

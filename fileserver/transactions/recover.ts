@@ -51,6 +51,10 @@ export const recoverAnswered = (
         prepareBackup(server, entry, transaction);
       }
       break;
+    case 'granted':
+      // It has registered anew since, and is to say what it has.
+      if (!message.taken) entry.preempting = true;
+      break;
     case 'collected': {
       const { version, bytes, outcomes } = message;
       commitContents(server, transaction, version, bytes.slice(), outcomes);
@@ -94,6 +98,10 @@ const newest = (transaction: Recover, floor: number, owner: NodeId): Report | un
   return best;
 };
 
+/** Somebody has come back since, and is to be asked too. */
+const hasNewReporter = (server: Server, entry: DirectoryEntry, { asked }: Recover): boolean =>
+  [...entry.reporters].some((node) => server.members.has(node) && !asked.includes(node));
+
 /** All have answered: what is left of the file, and what becomes of it. */
 const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
   const { file } = transaction;
@@ -117,10 +125,7 @@ const decide = (server: Server, entry: DirectoryEntry, transaction: Recover): bo
     load(server, transaction);
     return false;
   }
-  const isUnheard = (node: NodeId): boolean =>
-    server.members.has(node) && !transaction.asked.includes(node);
-  if ([...entry.reporters].some(isUnheard)) {
-    // Somebody has come back since: it is asked too.
+  if (hasNewReporter(server, entry, transaction)) {
     entry.preempting = true;
     return false;
   }
@@ -241,8 +246,12 @@ const holderOfDisks = (server: Server, { file, reports }: Recover): Report | und
   );
 };
 
-/** The disk's contents are to stand again, under a version of this term. */
-const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): void => {
+/** A holder by the mark that has not been heard: it may have what the disk should have. */
+const isAway = (entry: DirectoryEntry, { asked }: Recover, { owner, backup }: DirtyMark): boolean =>
+  [owner, backup].some((node) => !asked.includes(node) && !entry.empty.has(node));
+
+/** The disk's contents are to stand again, under a version of this term. True if they are waited for. */
+const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
   const { file, term, contents, loses, failure } = transaction;
   const { mark } = server.meta(file);
   assert(mark !== undefined, `file ${file}: restored without having been dirty`);
@@ -251,7 +260,18 @@ const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): v
     transaction.source = holder.node;
     transaction.version = holder.version;
     prepareBackup(server, entry, transaction);
-    return;
+    return false;
+  }
+  if (contents === undefined && !loses) {
+    if (hasNewReporter(server, entry, transaction)) {
+      entry.preempting = true;
+      return false;
+    }
+    if (isAway(entry, transaction, mark)) {
+      log(server, 'warn', `file ${file} cannot be read, and a node that may have it is away`);
+      becomeUnavailable(server, entry, mark);
+      return true;
+    }
   }
   if (loses) recordLoss(server, entry, mark);
   if (contents === undefined) {
@@ -263,11 +283,12 @@ const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): v
     const version = loses ? { term, counter: damaged.counter + 1 } : damaged;
     const record = { kind: 'unmark', file, version } as const;
     commit(server, transaction, [loses ? { ...record, afterLoss: true } : record]);
-    return;
+    return false;
   }
   transaction.phase = 'restore';
   const next = { term, counter: contents.version.counter + 1 };
   commitContents(server, transaction, next, contents.bytes, contents.outcomes, loses);
+  return false;
 };
 
 /** The disk has the contents, or what is left of them: nobody is owner any more; the one that supplied them keeps a copy. */
@@ -325,8 +346,7 @@ export const advanceRecover = (
       release(server, entry, transaction, undefined);
       return false;
     case 'load':
-      restore(server, entry, transaction);
-      return false;
+      return restore(server, entry, transaction);
     case 'restore':
       assert(contents !== undefined, `file ${file}: restored without contents`);
       restored(server, entry, transaction, contents.version);

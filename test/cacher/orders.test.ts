@@ -155,7 +155,9 @@ describe('data and grants', () => {
     expect(types(run.sent())).to.deep.equal(['received']);
     run.server(grantFor(44));
     expect(run.copy()).to.equal('invalid');
-    expect(types(run.sent())).to.deep.equal([]);
+    expect(run.sent()).to.deep.equal([
+      { type: 'granted', order: orderOf(1), file: FILE, taken: false },
+    ]);
   });
 
   it('that come twice are receipted twice', () => {

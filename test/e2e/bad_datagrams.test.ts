@@ -235,7 +235,7 @@ describe('daemons under bad input by UDP', function () {
           await tell({ type: 'ownerPrepared', order: order.order, file });
         }
         if (order.type === 'grant') {
-          await tell({ type: 'granted', order: order.order, file });
+          await tell({ type: 'granted', order: order.order, file, taken: true });
           await tell({ type: 'writeBack', request: 2, file });
         }
         if (order.type === 'collect') {

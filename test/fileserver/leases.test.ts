@@ -77,7 +77,10 @@ describe('the leases of members', () => {
     run.take();
     run.beat('n1');
     expect(codes(run.sent('n1#1'))).to.deep.equal(['expelled']);
+    // A late repeat of what it asked before its lease was over says nothing of what it holds now.
     run.from('n1#1', registerOf('n1'));
+    expect(codes(run.sent('n1#1'))).to.deep.equal(['expelled']);
+    run.from('n1#1', { ...registerOf('n1'), attempt: 2 });
     expect(codes(run.sent('n1#1'))).to.include('registered');
   });
 });

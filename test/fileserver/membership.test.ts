@@ -103,7 +103,7 @@ describe('membership', () => {
     run.from('n2#1', registerOf('n2'));
     expect(run.sent('n2#1')).to.deep.equal([]);
     run.pass(LOST_MS, 'n1');
-    run.from('n2#1', registerOf('n2'));
+    run.from('n2#1', { ...registerOf('n2'), attempt: 2 });
     expect(codes(run.sent('n2#1'))).to.include('registered');
     run.pass(LOST_MS, 'n1', 'n2');
     run.read('n2');
@@ -164,6 +164,54 @@ describe('membership', () => {
     run.now += 2 * LONG_MS;
     handleTimeout(run.server, run.now);
     expect(codes(run.sent('n2#1'))).to.not.include('prepareBackup');
+  });
+
+  it('undoes a grant for somebody who has given up what he asked for, and does not try again', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    for (let commands = run.take(); commands.length > 0; commands = run.take()) {
+      for (const each of commands) {
+        if (each.do !== 'send') continue;
+        const { to, message } = each;
+        if (message.type === 'prepareOwner') {
+          run.from(to, { type: 'ownerPrepared', order: message.order, file: FILE });
+        } else if (message.type === 'prepareBackup') {
+          const answer = { order: message.order, file: FILE, full: false, holds: false } as const;
+          run.from(to, { type: 'backupPrepared', ...answer });
+        } else if (message.type === 'grant') {
+          run.from(to, { type: 'granted', order: message.order, file: FILE, taken: false });
+        }
+      }
+    }
+    const [transaction] = run.server.running.values();
+    expect(transaction?.kind).to.equal('recover');
+    expect(run.server.entries.get(FILE)?.queue).to.deep.equal([]);
+  });
+
+  it('does not go on with a write whose asker has no use for the contents any more', () => {
+    const run = new ServerRun();
+    run.register('n1', 'n2');
+    run.read('n2');
+    run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    const forward = run.sent('n2#1').find(({ type }) => type === 'forward');
+    const order = forward === undefined ? undefined : orderOf(forward);
+    if (order === undefined) throw new Error('n2 is not asked for its copy');
+    run.from('n1#1', { type: 'received', order, file: FILE, held: false });
+    const [transaction] = run.server.running.values();
+    expect(transaction?.kind).to.equal('recover');
+    expect(run.server.entries.get(FILE)?.queue).to.deep.equal([]);
+  });
+
+  it('renews nobody who repeats what is answered already: he may not hear it', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2');
+    run.from('n2#1', { ...registerOf('n2'), attempt: 2 });
+    for (let time = 0; time < 6; time++) {
+      run.pass(HEARTBEAT_MS, 'n1');
+      run.from('n2#1', { ...registerOf('n2'), attempt: 2 });
+    }
+    expect(run.server.members.has('n2' as NodeId)).to.equal(false);
   });
 
   it('says again what a member may keep, until that is known to have heard it', () => {

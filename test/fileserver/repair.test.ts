@@ -179,6 +179,33 @@ describe('damaged blocks of a file', () => {
     expect(run.server.damaged.has(FILE)).to.equal(true);
   });
 
+  it('are not given up while a node that may have the contents is away', () => {
+    const { run } = start(400);
+    run.write('n2');
+    const { term, backup } = entryOf(run.server, FILE);
+    run.pass(1000);
+    run.damage = DAMAGE;
+    const other = backup === 'n1' ? 'n1' : 'n3';
+    // Nothing was written, says one of them; the other one may have the file.
+    const empty = { file: FILE, kind: 'empty', term, version: FIRST_VERSION } as const;
+    run.from(`${other}#1`, { ...registerOf(other, 1, [empty]), attempt: 2 });
+    run.beat(`${other}#1`);
+    const order = run
+      .take()
+      .flatMap((each) =>
+        each.do === 'send' && each.message.type === 'recover' ? [each.message] : [],
+      )
+      .map(orderOf)
+      .at(-1);
+    if (order === undefined) throw new Error('the backup is not asked');
+    const report = { kind: 'empty', term, version: FIRST_VERSION, ungranted: 0, base: 0 } as const;
+    run.from(`${other}#1`, { type: 'recovered', order, file: FILE, ...report });
+    run.settle();
+    expect(run.server.running.size).to.equal(0);
+    expect(entryOf(run.server, FILE).unavailable).to.equal(true);
+    expect(run.meta(FILE).mark?.term).to.equal(term);
+  });
+
   it('are found by the scrub, which goes through all files, and repaired', () => {
     const { files } = GEOMETRY;
     const { run } = start(LONG_MS, files * HEARTBEAT_MS);

@@ -165,7 +165,7 @@ export class ServerRun {
       freeze: { type: 'frozen', order, file, ...contents },
       drop: { type: 'dropped', order, file },
       prepareBackup: { type: 'backupPrepared', order, file, full: false, holds: false },
-      grant: { type: 'granted', order, file },
+      grant: { type: 'granted', order, file, taken: true },
       noBackup: { type: 'received', order, file, held: true },
       writeThroughDone: { type: 'received', order, file, held: true },
       collect: { type: 'collected', order, file, ...contents },

@@ -184,7 +184,13 @@ describe('daemons under bad input by UDP', function () {
     const held = { holdings: [], writers: [], attempt: 1 };
     await connection.send(encode({ type: 'register', ...fields, ...held }));
     for await (const { message } of connection) {
-      if (decode(message).type === 'registered') break;
+      const answer = decode(message);
+      if (answer.type !== 'registered') continue;
+      // Before its first heartbeat it is given no order.
+      const hints = { freePages: 0, oldestUseMs: 0, candidates: [], echo: 0 } as const;
+      const beat = { type: 'heartbeat', sequence: 1, ...hints } as const;
+      await connection.send(encode({ ...beat, registration: answer.firstClient }));
+      break;
     }
     return { endpoint, connection };
   };

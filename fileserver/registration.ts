@@ -15,7 +15,7 @@ import { checkHoldings } from './impossible_reports.ts';
 import { lossList } from './lost_files.ts';
 import { memberList, presentMembers, tellMembers } from './membership.ts';
 import { preempt } from './scheduler.ts';
-import type { Recover } from './transaction.ts';
+import type { Recover, Transaction } from './transaction.ts';
 import {
   entryOf,
   expel,
@@ -203,14 +203,18 @@ const isWanted = (server: Server, { file, kind, term }: Holding): boolean => {
   return kind === 'dirty' && recoveryOf(server, entry) !== undefined;
 };
 
+/** The writing transaction that runs on the file. */
+const writerOf = ({ running }: Server, { writer }: DirectoryEntry): Transaction | undefined =>
+  writer === undefined ? undefined : running.get(writer);
+
 /** The term of a mark that the disk is being told, and may have when a recovery that waits for it begins. */
 const termToCome = (server: Server, entry: DirectoryEntry): number | undefined => {
-  const running = entry.writer === undefined ? undefined : server.running.get(entry.writer);
+  const running = writerOf(server, entry);
   return running?.kind === 'getModified' && running.phase === 'record' ? running.term : undefined;
 };
 
 const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined => {
-  const running = entry.writer === undefined ? undefined : server.running.get(entry.writer);
+  const running = writerOf(server, entry);
   return running?.kind === 'recover' ? running : undefined;
 };
 

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { connect, type CoopFile, type CoopFs, type Source } from '../applib/index.ts';
-import { readClusterConfig, clusterPaths } from '../cli/cluster_config.ts';
+import { clusterPaths, readClusterConfig, serverAddress } from '../cli/cluster_config.ts';
 
 const MAIN = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 /** How long one row is measured; all of them together stay below 30 s. */
@@ -216,7 +216,7 @@ const measureAll = async (folder: string): Promise<Row[]> => {
       nodes.push(await connect({ socket: join(dir, 'run', `${name}.sock`) }));
     }
     const direct = await connect({
-      server: `${config.host}:${config.serverPort}`,
+      server: serverAddress(config),
       keyFile: join(dir, 'cluster.key'),
     });
     nodes.push(direct);

@@ -8,6 +8,7 @@ import {
   clusterKeySource,
   clusterPaths,
   readClusterConfig,
+  serverAddress,
   type ClusterConfig,
 } from './cluster_config.ts';
 import { keySourceOf } from './cluster_key.ts';
@@ -18,7 +19,7 @@ import { EXIT, UsageError } from './exit_status.ts';
 import { geometryInWords, geometryOf } from './format.ts';
 import { untilInterrupted } from './interruption.ts';
 import { leaseWarning } from './lease_terms.ts';
-import { formatDuration, formatHostPort } from './option_values.ts';
+import { formatDuration } from './option_values.ts';
 import { OPTIONS, declareOptions, resolveOptions, wasTyped, type OptionName } from './options.ts';
 
 const UP = [
@@ -26,6 +27,7 @@ const UP = [
   'cachers',
   'pages',
   'basePort',
+  'namespaces',
   'keyFile',
   'insecure',
   'files',
@@ -86,6 +88,11 @@ const refuseChanges = (command: Command, dir: string): void => {
         'changed in the key file, see "coopfs key --help"), or use another folder',
     );
   }
+  if (wasTyped(command, 'namespaces') && config.network === undefined) {
+    throw new UsageError(
+      `the cluster in ${dir} was made without --namespaces: leave the flag out, or use another folder`,
+    );
+  }
   for (const [name, has] of Object.entries(remembered(config)) as [OptionName, string][]) {
     const wished: unknown = command.getOptionValue(name);
     if (!wasTyped(command, name) || wished === has) continue;
@@ -104,9 +111,10 @@ const tellUp = ({ config, paths, formatted, started, alreadyRunning }: UpReport)
   if (formatted) print(`formatted ${paths.disk}: ${geometryInWords(config.geometry)}`);
   if (alreadyRunning.length > 0) print(`already running: ${alreadyRunning.join(', ')}`);
   if (started.length > 0) print(`started: ${started.join(', ')}`);
-  const server = formatHostPort({ host: config.host, port: config.serverPort });
   if (config.insecure === true) print('--insecure: nothing is encrypted; for benchmarks only');
-  print(`the file server is at ${server}, sockets and pid files are in ${paths.run}`);
+  print(
+    `the file server is at ${serverAddress(config)}, sockets and pid files are in ${paths.run}`,
+  );
 };
 
 const upCommand = (): Command => {
@@ -117,6 +125,7 @@ const upCommand = (): Command => {
   withExamples(command, [
     ['coopfs cluster up --dir /tmp/c', 'a file server and four caching nodes, n1 to n4'],
     ['coopfs cluster up --dir /tmp/c --cachers 8 --pages 64', 'more of both'],
+    ['coopfs cluster up --dir /tmp/c --namespaces', 'each in a network namespace (root, Linux)'],
   ]);
   return runs(command, async () => {
     const options = resolveOptions(command, UP, ['dir']);
@@ -127,6 +136,7 @@ const upCommand = (): Command => {
       cachers: options.cachers,
       pages: options.pages,
       basePort: options.basePort,
+      namespaces: options.namespaces,
       key: keySourceOf(command, options),
       geometry: geometryOf(options),
       fill: options.fill,

@@ -13,6 +13,7 @@ import {
   DEFAULT_SCRUB_MS,
   DEFAULT_SERVER_WAIT_MS,
 } from './lease_terms.ts';
+import { addressAt } from './cluster_network.ts';
 import * as value from './option_values.ts';
 
 /** The disk's own pattern, which tells file and offset. */
@@ -40,6 +41,11 @@ const schema = z
     writebackIntervalMs: z.number().positive(),
     logLevel: value.logLevel,
     basePort: port.optional(),
+    /** With a network namespace for each daemon; else all are at `host`. */
+    network: z
+      .object({ name: z.string().min(1), subnet: z.string().min(1) })
+      .readonly()
+      .optional(),
     /** Absolute; where it is missing, cluster.key in the folder. */
     keyFile: z.string().min(1).optional(),
     insecure: z.boolean().optional(),
@@ -55,6 +61,26 @@ const schema = z
 /** Everything that starting a daemon of this cluster again needs. */
 export type ClusterConfig = z.output<typeof schema>;
 export type NodeConfig = ClusterConfig['nodes'][number];
+
+/** All daemons, in the order of their places in a network of their own. */
+export const daemonNames = ({ nodes }: Pick<ClusterConfig, 'nodes'>): NodeId[] => [
+  SERVER,
+  ...nodes.map(({ name }) => name),
+];
+
+/** The address of the machine or namespace in which a daemon runs. */
+export const hostOf = (config: ClusterConfig, name: NodeId): string => {
+  const { host, network } = config;
+  return network === undefined ? host : addressAt(network, 1 + daemonNames(config).indexOf(name));
+};
+
+/** Where the file server listens, as HOST:PORT. */
+export const serverAddress = (config: ClusterConfig): string =>
+  value.formatHostPort({ host: hostOf(config, SERVER), port: config.serverPort });
+
+/** Where a cacher listens, as HOST:PORT. */
+export const nodeAddress = (config: ClusterConfig, { name, port }: NodeConfig): string =>
+  value.formatHostPort({ host: hostOf(config, name), port });
 
 /** Where the parts of a cluster are, in the folder `dir`. */
 export const clusterPaths = (dir: string) => {

@@ -2,28 +2,35 @@
 
 import {
   clusterKeySource,
+  nodeAddress,
+  serverAddress,
   type ClusterConfig,
   type ClusterPaths,
   type NodeConfig,
 } from './cluster_config.ts';
+import { enterWords } from './cluster_network.ts';
 import type { DaemonCommand } from './daemon_process.ts';
-import { formatDuration, formatHostPort } from './option_values.ts';
+import { formatDuration } from './option_values.ts';
 import { bareFlag, flagFor } from './options.ts';
-import { SERVER } from '../protocol/ids.ts';
+import { SERVER, type NodeId } from '../protocol/ids.ts';
 
 const keyFlags = (paths: ClusterPaths, config: ClusterConfig): string[] => {
   const source = clusterKeySource(paths, config);
   return 'insecure' in source ? [bareFlag('insecure')] : flagFor('keyFile', source.keyFile);
 };
 
+const enterOf = ({ network }: ClusterConfig, name: NodeId): string[] =>
+  network === undefined ? [] : enterWords(network, name);
+
 export const serverCommand = (paths: ClusterPaths, config: ClusterConfig): DaemonCommand => ({
   name: SERVER,
+  enter: enterOf(config, SERVER),
   pidFile: paths.pid(SERVER),
   logFile: paths.log(SERVER),
   args: [
     'server',
     ...flagFor('disk', paths.disk),
-    ...flagFor('listen', formatHostPort({ host: config.host, port: config.serverPort })),
+    ...flagFor('listen', serverAddress(config)),
     ...keyFlags(paths, config),
     ...flagFor('serverPages', config.serverPages),
     ...flagFor('openPolicy', config.openPolicy),
@@ -44,13 +51,14 @@ export const cacherCommand = (
   node: NodeConfig,
 ): DaemonCommand => ({
   name: node.name,
+  enter: enterOf(config, node.name),
   pidFile: paths.pid(node.name),
   logFile: paths.log(node.name),
   args: [
     'cacher',
     ...flagFor('node', node.name),
-    ...flagFor('server', formatHostPort({ host: config.host, port: config.serverPort })),
-    ...flagFor('listen', formatHostPort({ host: config.host, port: node.port })),
+    ...flagFor('server', serverAddress(config)),
+    ...flagFor('listen', nodeAddress(config, node)),
     ...flagFor('socket', paths.socket(node.name)),
     ...keyFlags(paths, config),
     ...flagFor('pages', node.pages),

@@ -3,9 +3,14 @@
 import { connect } from '../applib/index.ts';
 import { messageOf } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
-import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import {
+  clusterKeySource,
+  clusterPaths,
+  nodeAddress,
+  requireClusterConfig,
+  serverAddress,
+} from './cluster_config.ts';
 import { accountInWords, lossesInWords } from './daemon_status.ts';
-import { formatHostPort } from './option_values.ts';
 import { readProcessFile } from './process_file.ts';
 import { textTable } from './text_table.ts';
 
@@ -56,13 +61,13 @@ const ask = async (target: Parameters<typeof connect>[0]): Promise<unknown> => {
 export const clusterStatus = async (dir: string): Promise<ClusterStatus> => {
   const paths = clusterPaths(dir);
   const config = requireClusterConfig(paths);
-  const server = formatHostPort({ host: config.host, port: config.serverPort });
+  const server = serverAddress(config);
   const targets = [
     { name: SERVER, address: server, target: { server, ...clusterKeySource(paths, config) } },
-    ...config.nodes.map(({ name, port }) => ({
-      name,
-      address: formatHostPort({ host: config.host, port }),
-      target: { socket: paths.socket(name) },
+    ...config.nodes.map((node) => ({
+      name: node.name,
+      address: nodeAddress(config, node),
+      target: { socket: paths.socket(node.name) },
     })),
   ];
   const daemons = await Promise.all(

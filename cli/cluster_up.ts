@@ -12,6 +12,7 @@ import {
   checkSocketPaths,
   clusterKeySource,
   clusterPaths,
+  daemonNames,
   freeNodeNames,
   makeClusterFolders,
   readClusterConfig,
@@ -23,6 +24,13 @@ import {
 } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
 import { securityOf, type KeySource } from './cluster_key.ts';
+import {
+  makeNetwork,
+  planNetwork,
+  removeFromNetwork,
+  removeNetwork,
+  type ClusterNetwork,
+} from './cluster_network.ts';
 import { startDaemon, stopDaemon, type DaemonCommand } from './daemon_process.ts';
 import { UsageError } from './exit_status.ts';
 import { freePorts, isFreePort } from './free_ports.ts';
@@ -30,12 +38,16 @@ import { PORT_LIMIT } from './option_values.ts';
 import { lockByProcessFile, readProcessFile } from './process_file.ts';
 
 const LOOPBACK = '127.0.0.1';
+/** In a namespace of its own a daemon finds every port free. */
+const NAMESPACES_BASE_PORT = 7000;
 
 /** What a new cluster shall be like. */
 export interface ClusterWish {
   readonly cachers: number;
   readonly pages: number;
   readonly basePort: number | undefined;
+  /** A network namespace for each daemon. */
+  readonly namespaces: boolean;
   /** Undefined: a key file in the folder, made if it is not there. */
   readonly key: KeySource | undefined;
   readonly geometry: Geometry;
@@ -82,12 +94,13 @@ export const withClusterLock = async <T>(
 };
 
 const portsFor = async (
-  basePort: number | undefined,
+  { basePort, namespaces }: Pick<ClusterWish, 'basePort' | 'namespaces'>,
   taken: number,
   count: number,
 ): Promise<number[]> => {
-  if (basePort === undefined) return freePorts(LOOPBACK, count);
-  const ports = Array.from({ length: count }, (_, index) => basePort + taken + index);
+  if (basePort === undefined && !namespaces) return freePorts(LOOPBACK, count);
+  const first = basePort ?? NAMESPACES_BASE_PORT;
+  const ports = Array.from({ length: count }, (_, index) => first + taken + index);
   const last = ports.at(-1) ?? 0;
   if (last <= PORT_LIMIT) return ports;
   throw new UsageError(
@@ -113,7 +126,7 @@ const newConfig = async (
   disk: string,
   diskExists: boolean,
 ): Promise<ClusterConfig> => {
-  const [serverPort = 0, ...ports] = await portsFor(wish.basePort, 0, wish.cachers + 1);
+  const [serverPort = 0, ...ports] = await portsFor(wish, 0, wish.cachers + 1);
   const names = freeNodeNames([], wish.cachers);
   return {
     host: LOOPBACK,
@@ -142,7 +155,7 @@ const withUsablePorts = async (
   paths: ClusterPaths,
   config: ClusterConfig,
 ): Promise<ClusterConfig> => {
-  if (config.basePort !== undefined) return config;
+  if (config.basePort !== undefined || config.network !== undefined) return config;
   const usable = async (name: string, port: number): Promise<number> => {
     if (readProcessFile(paths.pid(name)) !== undefined) return port;
     if (await isFreePort(config.host, port)) return port;
@@ -214,6 +227,22 @@ const startMissing = async (
 const formatDisk = (paths: ClusterPaths, { geometry, fill }: ClusterConfig): Promise<void> =>
   formatImage(paths.disk, geometry, { fill: fill.length === 1 ? fill : undefined });
 
+/** The network that a cluster shall have: where daemons of it run, the one that they are in. */
+const networkFor = async (
+  paths: ClusterPaths,
+  remembered: ClusterConfig | undefined,
+  wish: ClusterWish,
+): Promise<ClusterNetwork | undefined> => {
+  const has = remembered?.network;
+  if (!(remembered === undefined ? wish.namespaces : has !== undefined)) return undefined;
+  return has !== undefined && runs(paths, remembered) ? has : planNetwork(paths.root);
+};
+
+/** Whether any daemon of the cluster runs. */
+const runs = (paths: ClusterPaths, config: ClusterConfig | undefined): boolean =>
+  config !== undefined &&
+  daemonNames(config).some((name) => readProcessFile(paths.pid(name)) !== undefined);
+
 /**
  * Starts the cluster of the folder `dir`: a new one as wished, or what does not run of the one that
  * is there. Resolves when every node has registered.
@@ -232,15 +261,22 @@ export const bringUp = async (
     const remembered = readClusterConfig(paths);
     const diskExists = existsSync(paths.disk);
     const asWished = remembered ?? (await newConfig(wish, paths.disk, diskExists));
-    const config = await withUsablePorts(paths, asWished);
+    const network = await networkFor(paths, remembered, wish);
+    const config = await withUsablePorts(paths, { ...asWished, network });
+    const isNew = !runs(paths, remembered);
     try {
       provideKey(paths, config);
       if (!diskExists) await formatDisk(paths, config);
+      // First, so that there is no network that the other commands do not know of.
       writeClusterConfig(paths, config);
+      // What a command that was killed has left may be half of one.
+      if (network !== undefined && isNew) await removeNetwork(network.name);
+      if (network !== undefined) await makeNetwork(network, daemonNames(config));
       const names = config.nodes.map(({ name }) => name);
       const outcome = await startMissing(paths, config, names, signal);
       return { config, paths, formatted: !diskExists, ...outcome };
     } catch (error) {
+      if (network !== undefined && isNew) await removeNetwork(network.name);
       // What never was up is forgotten, so that it can be tried again with other options.
       if (remembered === undefined) rmSync(paths.config, { force: true });
       if (remembered === undefined && !diskExists) rmSync(paths.disk, { force: true });
@@ -272,7 +308,9 @@ export const addNodes = async (
       throw new UsageError(`--name ${wish.name} is taken: the cluster has ${taken.join(', ')}`);
     }
     const names = wish.name === undefined ? freeNodeNames(taken, wish.count) : [wish.name];
-    const ports = await portsFor(before.basePort, taken.length + 1, names.length);
+    const { basePort, network } = before;
+    const wished = { basePort, namespaces: network !== undefined };
+    const ports = await portsFor(wished, taken.length + 1, names.length);
     const added = names.map((name, index) => ({
       name,
       port: ports[index] ?? 0,
@@ -283,9 +321,11 @@ export const addNodes = async (
     // First, so that no daemon runs that the other commands do not know of.
     writeClusterConfig(paths, config);
     try {
+      if (network !== undefined) await makeNetwork(network, daemonNames(config));
       const outcome = await startMissing(paths, config, names, signal);
       return { config, paths, formatted: false, ...outcome };
     } catch (error) {
+      if (network !== undefined) await removeFromNetwork(network, names);
       writeClusterConfig(paths, before);
       throw error;
     }

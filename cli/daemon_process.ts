@@ -30,6 +30,8 @@ export const PROGRAM = besideModule('main', import.meta.url);
 
 export interface DaemonCommand {
   readonly name: string;
+  /** Words before the command that have it run somewhere else, as in a network namespace. */
+  readonly enter: readonly string[];
   readonly args: readonly string[];
   readonly pidFile: string;
   readonly logFile: string;
@@ -78,7 +80,8 @@ export const startDaemon = async (
 ): Promise<void> => {
   const log = openSync(command.logFile, 'a');
   const logStart = statSync(command.logFile).size;
-  const child = spawn(process.execPath, [...program, ...command.args], {
+  const words = [...command.enter, process.execPath, ...program, ...command.args];
+  const child = spawn(words[0] ?? '', words.slice(1), {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
   });

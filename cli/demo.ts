@@ -14,7 +14,12 @@ import {
   summarise,
   type RunSummary,
 } from './call_summary.ts';
-import { clusterKeySource, clusterPaths, readClusterConfig } from './cluster_config.ts';
+import {
+  clusterKeySource,
+  clusterPaths,
+  readClusterConfig,
+  serverAddress,
+} from './cluster_config.ts';
 import { keySourceOf, type KeySource } from './cluster_key.ts';
 import { bringDown } from './cluster_down.ts';
 import { bringUp, type ClusterWish, type UpReport } from './cluster_up.ts';
@@ -26,7 +31,6 @@ import { EXIT, type ExitStatus } from './exit_status.ts';
 import { geometryInWords } from './format.ts';
 import { initialContents } from './initial_contents.ts';
 import { untilInterrupted } from './interruption.ts';
-import { formatHostPort } from './option_values.ts';
 import {
   DEFAULT_LEASE_MS,
   DEFAULT_LOST_AFTER_MS,
@@ -41,6 +45,7 @@ import { runSets, type NodeSet } from './run_sets.ts';
 
 const wishOf = (key: KeySource | undefined): ClusterWish => ({
   cachers: DEMO_NODES.length,
+  namespaces: false,
   pages: 32,
   basePort: undefined,
   key,
@@ -72,7 +77,7 @@ const commandsOf = (node: DemoNode): NodeSet['commands'] => {
 
 /** The file server as applications without a cacher reach it. */
 const serverOf = ({ config, paths }: UpReport): Daemon => ({
-  server: formatHostPort({ host: config.host, port: config.serverPort }),
+  server: serverAddress(config),
   ...clusterKeySource(paths, config),
 });
 

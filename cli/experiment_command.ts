@@ -4,7 +4,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { faultOf } from '../netem/fault.ts';
+import { hasNetem } from '../netem/tc_engine.ts';
+import { needsNetem } from '../netem/without_netem.ts';
 import { print, printError, runs, withExamples } from './action.ts';
+import { networkUnavailable } from './cluster_network.ts';
 import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
 import type { Context, Experiment } from './experiment/experiment.ts';
 import { LOSS_EXPERIMENT, RTT_EXPERIMENT } from './experiment/link_sweep.ts';
@@ -50,6 +54,15 @@ const facts = ({ seed, quick, engine }: Context): (readonly [string, string])[] 
   ];
 };
 
+const WITHOUT_NETEM =
+  'this kernel has no sch_netem, which the engine tc needs for that; --engine relay needs nothing of the kernel';
+
+/** A kernel without sch_netem has a part of the faults by the engine tc. */
+const lackingOf = async (engine: Context['engine']): Promise<Context['lacking']> => {
+  const isWhole = engine !== 'tc' || networkUnavailable() !== undefined || (await hasNetem());
+  return (profile) => (isWhole || !needsNetem(faultOf(profile, 'up')) ? undefined : WITHOUT_NETEM);
+};
+
 const DATA = 'report.json';
 
 const write = (folder: string, context: Context, outcome: Outcome): string => {
@@ -89,6 +102,7 @@ export const experimentCommand = (): Command => {
   withExamples(command, [
     ['coopfs experiment --out /tmp/report', 'all of them: about a quarter of an hour'],
     ['coopfs experiment --quick survival', 'a short one'],
+    ['coopfs experiment survival --engine tc', 'by the queues of the kernel (Linux, root)'],
     ['coopfs experiment timeline --scenario my.yaml', 'latency over time, with faults of your own'],
   ]);
   return runs(command, async (given) => {
@@ -99,7 +113,7 @@ export const experimentCommand = (): Command => {
     let page = '';
     try {
       await untilInterrupted(async (signal) => {
-        const context: Context = { ...rest, engine, signal };
+        const context: Context = { ...rest, engine, signal, lacking: await lackingOf(engine) };
         outcome = await runExperiments(experiments, context, tell);
         page = write(outDir, context, outcome);
       });

@@ -2,15 +2,24 @@
 
 import { hostname } from 'node:os';
 import { AgentLink } from '../netem/agent_link.ts';
+import { dialNamespace } from '../netem/agent_process.ts';
+import { hasAgent } from '../netem/agent_socket.ts';
 import type { Dial } from '../netem/holder.ts';
 import type { NetemNode } from '../netem/plan.ts';
 import { SERVER } from '../protocol/ids.ts';
-import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import {
+  clusterPaths,
+  daemonNames,
+  hostOf,
+  nodeAddress,
+  requireClusterConfig,
+  serverAddress,
+} from './cluster_config.ts';
+import { namespaceFile } from './cluster_network.ts';
 import { UsageError } from './exit_status.ts';
 import { agentsInContainers, clusterInContainers } from './netem_containers.ts';
 import { clusterInNamespaces } from './netem_namespaces.ts';
 import { localControl, type NodeControl } from './node_control.ts';
-import { formatHostPort } from './option_values.ts';
 import type { Resolved } from './options.ts';
 
 export interface NetemCluster {
@@ -86,18 +95,12 @@ export const netemCluster = async (options: ClusterOptions): Promise<NetemCluste
     }
     return clusterInNamespaces(netns);
   }
-  if (engine === 'tc') {
-    throw new UsageError(
-      '--engine tc is not right with --dir: the nodes of a local cluster have no network of their own; ' +
-        'expected relay, or --compose or --netns NODES',
-    );
-  }
-  return localCluster(dir ?? '');
+  return localCluster(dir ?? '', engine);
 };
 
 /**
- * All agents of a cluster by which something may be applied: in containers, unless one engine is named, those
- * of both. @throws UsageError as for the cluster.
+ * All agents of a cluster by which something may be applied: where nodes have networks of their own those of both
+ * engines, unless one is named. @throws UsageError as for the cluster.
  */
 export const netemAgents = async (options: ClusterOptions): Promise<ClusterAgents> => {
   const { compose, composeFile, dir, netns, engine } = options;
@@ -106,7 +109,15 @@ export const netemAgents = async (options: ClusterOptions): Promise<ClusterAgent
     return agentsInContainers(composeFile);
   }
   const cluster = await netemCluster(options);
-  return [{ cluster, names: cluster.nodes.map(({ name }) => name) }];
+  const names = cluster.nodes.map(({ name }) => name);
+  if (dir === undefined || engine !== undefined) return [{ cluster, names }];
+  const { network } = requireClusterConfig(clusterPaths(dir));
+  if (network === undefined) return [{ cluster, names }];
+  const withTc = names.filter((name) => hasAgent(namespaceFile(network, name)));
+  return [
+    { cluster, names },
+    { cluster: localCluster(dir, 'tc'), names: withTc },
+  ];
 };
 
 /** The node on this machine or in this container, which has its name. @throws UsageError for another engine. */
@@ -126,20 +137,36 @@ const ownNode = (agent: string, engine: NetemCluster['engine'] | undefined): Net
   };
 };
 
-/** A local cluster, whose daemons have agents with the engine `relay`. @throws UsageError if there is none. */
-export const localCluster = (dir: string): NetemCluster & { readonly control: NodeControl } => {
+/**
+ * A local cluster. Its daemons have agents with the engine `relay`; for `tc` its nodes need namespaces, and have
+ * agents there. @throws UsageError if there is none, or it has no namespaces.
+ */
+export const localCluster = (
+  dir: string,
+  engine: NetemCluster['engine'] = 'relay',
+): NetemCluster & { readonly control: NodeControl } => {
   const paths = clusterPaths(dir);
-  const { host, serverPort, nodes, leaseMs } = requireClusterConfig(paths);
-  const server = { name: SERVER, address: formatHostPort({ host, port: serverPort }) };
-  const cachers = nodes.map(({ name, port }) => ({
-    name,
-    address: formatHostPort({ host, port }),
-  }));
+  const config = requireClusterConfig(paths);
+  const { network, leaseMs } = config;
+  const same = { engine, leaseMs, control: localControl(dir) };
+  if (engine === 'relay') {
+    const server = { name: SERVER, address: serverAddress(config) };
+    const cachers = config.nodes.map((node) => ({
+      name: node.name,
+      address: nodeAddress(config, node),
+    }));
+    const dial: Dial = (node) => AgentLink.dial(node, paths.netem(node));
+    return { ...same, nodes: [server, ...cachers], dial };
+  }
+  if (network === undefined) {
+    throw new UsageError(
+      `--engine tc is not right with --dir ${dir}: the nodes of this cluster have no network of their own; expected ` +
+        'relay, or a cluster of "coopfs cluster up --namespaces", or --compose or --netns NODES',
+    );
+  }
   return {
-    nodes: [server, ...cachers],
-    engine: 'relay',
-    dial: (node) => AgentLink.dial(node, paths.netem(node)),
-    leaseMs,
-    control: localControl(dir),
+    ...same,
+    nodes: daemonNames(config).map((name) => ({ name, address: hostOf(config, name) })),
+    dial: (node) => dialNamespace(node, namespaceFile(network, node)),
   };
 };

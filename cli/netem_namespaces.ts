@@ -5,11 +5,9 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { dialNamespace } from '../netem/agent_process.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
+import { NAMESPACES } from './cluster_network.ts';
 import { UsageError } from './exit_status.ts';
 import type { NetemCluster } from './netem_cluster.ts';
-
-/** Where `ip netns` has them. */
-const NAMESPACES = '/run/netns';
 
 const addresses = z.array(
   z.object({ addr_info: z.array(z.object({ local: z.string() })).default([]) }),

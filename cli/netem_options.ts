@@ -45,7 +45,8 @@ export const NETEM_OPTIONS = {
   engine: {
     flags: '--engine <engine>',
     about:
-      'relay, inside the daemons (default), or tc, the queues of the kernel (default with --netns)',
+      'relay, inside the daemons (default), or tc, the queues of the kernel (default with --netns; a local cluster ' +
+      'needs --namespaces for it)',
     value: value.netemEngine,
     right: 'relay or tc',
   },

@@ -209,6 +209,13 @@ export const OPTIONS = {
     right: 'the path of a key file',
     env: 'COOPFS_KEY_FILE',
   },
+  namespaces: {
+    flags: '--namespaces',
+    about: 'a network namespace for each daemon, for the engine tc of "coopfs netem" (Linux, root)',
+    value: value.flag,
+    right: '',
+    fallback: '',
+  },
   insecure: {
     flags: '--insecure',
     about: 'encrypt nothing and let everybody in; for benchmarks only',

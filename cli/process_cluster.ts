@@ -7,8 +7,14 @@ import { extname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect, type CoopFs, type FileLocation } from '../applib/index.ts';
-import { clusterPaths, requireClusterConfig, type ClusterPaths } from './cluster_config.ts';
+import {
+  clusterPaths,
+  requireClusterConfig,
+  serverAddress,
+  type ClusterPaths,
+} from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
+import { removeNetwork } from './cluster_network.ts';
 import { PROGRAM, startDaemon } from './daemon_process.ts';
 import { isRunning, readProcessFile, type ProcessIdentity } from './process_file.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
@@ -75,9 +81,14 @@ const inTime = async <T>(answer: Promise<T>, limitMs: number): Promise<T> => {
   }
 };
 
+/** A cluster that is being started when its guard wants to stop it is locked. */
+const GUARD_TRIES = 20;
+
 /** Stops a cluster and removes its folder when this process ends without having done it, by a kill say. */
 const guard = (folder: string, root: string): ChildProcess => {
-  const script = 'cat >/dev/null; "$0" "$1" cluster down --dir "$2" >/dev/null 2>&1; rm -rf "$3"';
+  const script = `cat >/dev/null; tries=${GUARD_TRIES}
+    until "$0" "$1" cluster down --dir "$2" >/dev/null 2>&1 || [ $((tries -= 1)) -eq 0 ]; do sleep 0.2; done
+    rm -rf "$3"`;
   const child = spawn('sh', ['-c', script, process.execPath, MAIN, root, folder], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
@@ -234,6 +245,8 @@ export class ProcessCluster {
         (name) => readProcessFile(this.paths.pid(name)) !== undefined,
       );
       await Promise.all(running.map((name) => this.kill(name)));
+      const { network } = requireClusterConfig(this.paths);
+      if (network !== undefined) await removeNetwork(network.name);
     }
     this.#closed = true;
     rmSync(this.#folder, { recursive: true, force: true });
@@ -243,7 +256,6 @@ export class ProcessCluster {
 
   #target(node: NodeId): Parameters<typeof connect>[0] & object {
     if (node !== SERVER) return { socket: this.paths.socket(node) };
-    const { host, serverPort } = requireClusterConfig(this.paths);
-    return { server: `${host}:${serverPort}`, keyFile: this.paths.key };
+    return { server: serverAddress(requireClusterConfig(this.paths)), keyFile: this.paths.key };
   }
 }

@@ -9,6 +9,7 @@ import {
   clusterKeySource,
   clusterPaths,
   requireClusterConfig,
+  serverAddress,
   UNKNOWN_FILL,
 } from './cluster_config.ts';
 import { requireKeySource, type KeySource } from './cluster_key.ts';
@@ -142,7 +143,7 @@ const planInDir = async (dir: string, assignments: readonly Assignment[]): Promi
     throw new UsageError(`there is no node ${unknown.node} in ${dir}: it has ${names.join(', ')}`);
   }
   const commands = await readSets(assignments.map(({ set }) => set));
-  const server = formatHostPort({ host: config.host, port: config.serverPort });
+  const server = serverAddress(config);
   return {
     sets: assignments.map(({ node }, index) => ({
       node,

@@ -1,6 +1,7 @@
 /** Does I/O: carries a scenario out on a cluster, step by step; nothing of it is left when it is over. */
 
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AgentLink } from '../netem/agent_link.ts';
 import { Holder, HOLD_LEASE_MS } from '../netem/holder.ts';
 import { planPartition, planProfile, type NetemNode, type Plan } from '../netem/plan.ts';
 import { actionInWords, checkScenario, type Scenario, type Step } from '../netem/scenario.ts';
@@ -171,6 +172,12 @@ class ScenarioRun {
   }
 }
 
+/** Agents that have to be started are, before the clock of the scenario runs, and stay until it is over. */
+const reachAgents = async ({ nodes, dial }: NetemCluster): Promise<AgentLink[]> => {
+  const reached = await Promise.allSettled(nodes.map(({ name }) => dial(name)));
+  return reached.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+};
+
 /**
  * Resolves when the scenario is over; when `signal` aborts, that is at once, and it throws. Either
  * way its faults have ended then, and what it had paused goes on; what it had killed stays so.
@@ -181,6 +188,7 @@ export const runScenario = async (
   surroundings: ScenarioSurroundings,
   signal: AbortSignal,
 ): Promise<void> => {
+  const links = await reachAgents(surroundings.cluster);
   const run = new ScenarioRun(surroundings);
   try {
     for (const planned of steps) {
@@ -194,5 +202,6 @@ export const runScenario = async (
     throw error;
   } finally {
     await run.end();
+    for (const link of links) link.close();
   }
 };

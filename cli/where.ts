@@ -4,7 +4,12 @@ import { Command } from 'commander';
 import { connect, formatTerm, formatVersion, type FileLocation } from '../applib/index.ts';
 import { print, runs, withExamples } from './action.ts';
 import type { Daemon } from './application_messages.ts';
-import { clusterKeySource, clusterPaths, requireClusterConfig } from './cluster_config.ts';
+import {
+  clusterKeySource,
+  clusterPaths,
+  requireClusterConfig,
+  serverAddress,
+} from './cluster_config.ts';
 import { keySourceOf } from './cluster_key.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { formatHostPort } from './option_values.ts';
@@ -23,8 +28,7 @@ export const targetOf = (place: Place): Daemon => {
     case 'dir': {
       const paths = clusterPaths(place.dir);
       const config = requireClusterConfig(paths);
-      const server = formatHostPort({ host: config.host, port: config.serverPort });
-      return { server, ...clusterKeySource(paths, config) };
+      return { server: serverAddress(config), ...clusterKeySource(paths, config) };
     }
   }
 };

@@ -1,7 +1,7 @@
 /** I/O: where the agent of the engine `tc` of a network namespace listens, and starting it if it does not. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError } from '../protocol/errors.ts';
@@ -19,6 +19,10 @@ const POLL_MS = 20;
 /** Where the agent of a network namespace listens; the number of the namespace's file names it. */
 export const agentPath = (namespace: string): string =>
   `${AGENT_FOLDER}/${statSync(namespace).ino}.sock`;
+
+/** Whether an agent has a socket for a network namespace: one that runs, or has left it and its rules. */
+export const hasAgent = (namespace: string): boolean =>
+  existsSync(namespace) && existsSync(agentPath(namespace));
 
 /** Connects to an agent that runs. */
 export const socketAt = (path: string): Promise<Socket> =>

@@ -82,8 +82,8 @@ const runAll = async (commands: readonly Command[]): Promise<void> => {
   }
 };
 
-/** Tried at a device of its own. If there can be none, what is asked for will say why. */
-const hasNetem = async (): Promise<boolean> => {
+/** Whether the kernel has sch_netem, tried at a device of its own. If there can be none, what is asked for will say why. */
+export const hasNetem = async (): Promise<boolean> => {
   const { status } = await run('ip', ['link', 'add', TRIAL_DEVICE, 'type', 'ifb']);
   if (status !== 0) return true;
   const { err } = await run('tc', `qdisc add dev ${TRIAL_DEVICE} root netem limit 1`.split(' '));

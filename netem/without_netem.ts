@@ -23,15 +23,22 @@ export interface Parts {
   readonly queued: Fault;
 }
 
-/** @throws FsError EINVAL, which names the fault, for one that needs netem. */
-export const partsOf = (fault: Fault): Parts => {
+const partsWithout = (fault: Fault): Parts | undefined => {
   const { loss, rate } = fault;
   const random = loss.model === 'random' && loss.correlation === 0 ? loss.probability : 0;
   // A cut is a queue of its own.
   if (random === 1) return { loss: 0, queued: fault };
   const rest: Fault = random === 0 ? fault : { ...fault, loss: NO_FAULT.loss };
   const possible = faultInWords(rest) === faultInWords({ ...NO_FAULT, rate });
-  if (possible) return { loss: random, queued: { ...NO_FAULT, rate } };
+  return possible ? { loss: random, queued: { ...NO_FAULT, rate } } : undefined;
+};
+
+export const needsNetem = (fault: Fault): boolean => partsWithout(fault) === undefined;
+
+/** @throws FsError EINVAL, which names the fault, for one that needs netem. */
+export const partsOf = (fault: Fault): Parts => {
+  const parts = partsWithout(fault);
+  if (parts !== undefined) return parts;
   throw new FsError(
     'EINVAL',
     `this kernel has no sch_netem, which the engine tc needs for ${faultInWords(fault)}: use --engine ` +

@@ -9,6 +9,7 @@ import { DEFAULT_LEASE_MS } from '../lease_terms.ts';
 import { localCluster } from '../netem_cluster.ts';
 import { formatDuration } from '../option_values.ts';
 import { ProcessCluster } from '../process_cluster.ts';
+import type { Context } from './experiment.ts';
 
 /** What never was written holds this. */
 export const FILL = '.';
@@ -23,13 +24,14 @@ export const leaseFor = (profiles: readonly (Profile | undefined)[]): number => 
 
 /** Runs `work` on a cluster that is gone afterwards, however it ends. @throws when `signal` aborts. */
 export const withCluster = async <T>(
+  { engine, signal }: Context,
   leaseMs: number,
   flags: readonly string[],
-  signal: AbortSignal,
   work: (cluster: ProcessCluster) => Promise<T>,
 ): Promise<T> => {
+  const own = engine === 'tc' ? ['--namespaces'] : [];
   const lease = ['--lease', formatDuration(leaseMs), '--fill', FILL];
-  const cluster = await ProcessCluster.up(...lease, ...flags);
+  const cluster = await ProcessCluster.up(...lease, ...own, ...flags);
   const interrupted = new Promise<never>((_, reject) => {
     const stop = (): void => {
       reject(signal.reason instanceof Error ? signal.reason : new Error('interrupted'));
@@ -48,18 +50,24 @@ export const withCluster = async <T>(
   }
 };
 
+/** The cluster by the engine of the experiments. */
+export const impairedBy = (cluster: ProcessCluster, { engine }: Context) =>
+  localCluster(cluster.paths.root, engine === 'tc' ? 'tc' : 'relay');
+
 /** Runs `work` while every link has the profile; with none if there is none. */
 export const underProfile = async <T>(
   cluster: ProcessCluster,
   profile: Profile | undefined,
-  seed: number,
+  context: Context,
   work: () => Promise<T>,
 ): Promise<T> => {
   if (profile === undefined) return work();
-  const { nodes, dial } = localCluster(cluster.paths.root);
+  const { nodes, dial } = impairedBy(cluster, context);
   const id = `experiment.${randomBytes(4).toString('hex')}`;
-  const holder = new Holder(planProfile(nodes, profile, { kind: 'all' }, seed, id), dial);
+  const holder = new Holder(planProfile(nodes, profile, { kind: 'all' }, context.seed, id), dial);
+  await holder.connect();
   const { missing } = await holder.begin(HOLD_LEASE_MS);
+  if (missing.length > 0) await holder.release();
   if (missing.length > 0) throw new Error(`${missing[0]?.node ?? ''}: ${missing[0]?.reason ?? ''}`);
   const over = new AbortController();
   const held = holder.keep(undefined, over.signal);

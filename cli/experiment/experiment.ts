@@ -1,5 +1,7 @@
 /** What an experiment is: steps one after the other, and a section of the report, whole or not. */
 
+import type { Profile } from '../../netem/fault.ts';
+import { networkUnavailable } from '../cluster_network.ts';
 import type { Section } from './report.ts';
 
 export const ENGINES = ['relay', 'tc', 'sim'] as const;
@@ -10,6 +12,8 @@ export interface Context {
   readonly quick: boolean;
   /** Undefined: each experiment takes its own. */
   readonly engine: Engine | undefined;
+  /** Why this machine cannot have the profile by this engine; undefined if it can. */
+  readonly lacking: (profile: Profile) => string | undefined;
   /** A file or a name of a scenario, for the experiments that run one. */
   readonly scenario: string;
   readonly signal: AbortSignal;
@@ -24,6 +28,8 @@ export interface Step {
 
 export interface Plan {
   readonly steps: readonly Step[];
+  /** What is not among the steps because it cannot be had here, and why. */
+  readonly leftOut?: readonly string[];
   /** With what there is so far. */
   readonly section: () => Omit<Section, 'name' | 'title' | 'missing'>;
 }
@@ -36,17 +42,32 @@ export interface Experiment {
   readonly plan: (context: Context) => Plan;
 }
 
+/** The profiles that can be had, and for each reason against others a sentence that names them. */
+export const possible = (
+  profiles: readonly Profile[],
+  lacking: Context['lacking'],
+): { readonly profiles: readonly Profile[]; readonly leftOut: readonly string[] } => {
+  const reasons = new Map(profiles.map((profile) => [profile, lacking(profile)]));
+  const namesFor = (reason: string): string =>
+    profiles.flatMap((each) => (reasons.get(each) === reason ? [each.name] : [])).join(', ');
+  return {
+    profiles: profiles.filter((profile) => reasons.get(profile) === undefined),
+    leftOut: [...new Set(reasons.values())].flatMap((reason) =>
+      reason === undefined ? [] : [`${namesFor(reason)}: ${reason}`],
+    ),
+  };
+};
+
 /** Experiments on clusters of processes: what the other engines would need. */
 export const clusterEngine = (engine: Engine | undefined): string | undefined => {
   switch (engine) {
     case undefined:
     case 'relay':
       return undefined;
-    case 'tc':
-      return (
-        'the engine tc needs a network namespace for each node, and the processes of this experiment share ' +
-        'one: it has relay only; for containers and namespaces there is "coopfs netem apply --engine tc"'
-      );
+    case 'tc': {
+      const reason = networkUnavailable();
+      return reason && `the engine tc needs a network namespace for each node: ${reason}`;
+    }
     case 'sim':
       return (
         'the simulator runs no processes, so that nothing of it can be measured in real time: ' +

@@ -8,7 +8,7 @@ import { median } from '../../netem/transports/statistics.ts';
 import type { NodeId } from '../../protocol/ids.ts';
 import { isProtected, type ProcessCluster } from '../process_cluster.ts';
 import { leaseFor, underProfile, withCluster } from './cluster_under_fault.ts';
-import { clusterEngine, type Context, type Experiment, type Plan } from './experiment.ts';
+import { clusterEngine, possible, type Context, type Experiment, type Plan } from './experiment.ts';
 import { shortNumber, type Series } from './plot.ts';
 import type { Table } from './report.ts';
 
@@ -18,7 +18,7 @@ const AT_ONCE = 32;
 const COUNTS = [16, 64, 256] as const;
 const KILLS = 3;
 const NO_PROFILE = 'no fault';
-const PROFILES = [undefined, 'wifi', 'wifi-bad'] as const;
+const PROFILES = ['wifi', 'wifi-bad'] as const;
 
 export interface Reprotection {
   readonly profile: string;
@@ -67,14 +67,14 @@ const measure = async (
   profile: Profile | undefined,
   counts: readonly number[],
   kills: number,
-  { seed, signal }: Context,
+  context: Context,
   take: (found: Reprotection) => void,
 ): Promise<void> => {
   const leaseMs = leaseFor([profile]);
   const flags = ['--files', '512', '--pages', '8192', '--writeback-interval', '10m'];
-  await withCluster(leaseMs, flags, signal, async (cluster) => {
+  await withCluster(context, leaseMs, flags, async (cluster) => {
     const fs = await cluster.at(VICTIM);
-    await underProfile(cluster, profile, seed, async () => {
+    await underProfile(cluster, profile, context, async () => {
       for (const dirtyFiles of counts) {
         for (let kill = 0; kill < kills; kill += 1) {
           const times = await killOnce(cluster, fs, dirtyFiles);
@@ -164,9 +164,9 @@ const planOf = (context: Context): Plan => {
   const found: Reprotection[] = [];
   const counts = context.quick ? [64] : COUNTS;
   const kills = context.quick ? 2 : KILLS;
-  const names = context.quick ? [undefined] : PROFILES;
-  const steps = names.map((name) => {
-    const profile = name === undefined ? undefined : profileNamed(name);
+  const wished = context.quick ? [] : PROFILES.map((name) => profileNamed(name));
+  const { profiles, leftOut } = possible(wished, context.lacking);
+  const steps = [undefined, ...profiles].map((profile) => {
     const fault =
       profile === undefined
         ? NO_PROFILE
@@ -179,6 +179,7 @@ const planOf = (context: Context): Plan => {
   });
   return {
     steps,
+    leftOut,
     section: () => ({
       says: says(),
       plots:

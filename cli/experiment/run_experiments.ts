@@ -31,7 +31,8 @@ const missingOf = ({ leftOut, plan, problems, done }: Begun): string | undefined
   if (leftOut !== undefined) return `Left out: ${leftOut}.`;
   const total = plan?.steps.length ?? 0;
   const notDone = done < total ? [`interrupted after ${done} of ${total} steps`] : [];
-  const missing = [...problems, ...notDone];
+  const missing = [...(plan?.leftOut ?? []), ...problems, ...notDone];
+  if (plan !== undefined && total === 0) return `Left out: ${missing.join('; ')}.`;
   return missing.length === 0 ? undefined : `Not whole: ${missing.join('; ')}.`;
 };
 
@@ -53,8 +54,9 @@ export const runExperiments = async (
   const isOver = (): boolean => context.signal.aborted;
   const all = experiments.map((experiment) => begin(experiment, context));
   const progress = new Progress(all.flatMap(({ plan }) => plan?.steps ?? []));
-  for (const { experiment, leftOut } of all) {
+  for (const { experiment, leftOut, plan } of all) {
     if (leftOut !== undefined) tell(`${experiment.name} is left out: ${leftOut}`);
+    for (const part of plan?.leftOut ?? []) tell(`${experiment.name} is without ${part}`);
   }
   for (const begun of all) {
     for (const step of begun.plan?.steps ?? []) {
@@ -80,6 +82,6 @@ export const runExperiments = async (
     partial: why === undefined ? undefined : `This report is partial: it was ${why}.`,
     failed:
       all.some(({ problems }) => problems.length > 0) ||
-      all.every(({ leftOut }) => leftOut !== undefined),
+      all.every(({ plan }) => plan === undefined || plan.steps.length === 0),
   };
 };

@@ -12,7 +12,7 @@ import { Load, longestWait, overwriting, readAll, TEXT_BYTES } from '../load.ts'
 import type { ProcessCluster } from '../process_cluster.ts';
 import { percentile } from '../../netem/transports/statistics.ts';
 import { FILL, leaseFor, underProfile, withCluster } from './cluster_under_fault.ts';
-import { clusterEngine, type Context, type Experiment, type Plan } from './experiment.ts';
+import { clusterEngine, possible, type Context, type Experiment, type Plan } from './experiment.ts';
 import { acknowledged, lostWrites } from './lost_writes.ts';
 import { shortNumber, type Plot } from './plot.ts';
 
@@ -82,10 +82,10 @@ const live = async (
   return { records: all, longestWaitMs };
 };
 
-const survive = async (profile: Profile, { seed, quick, signal }: Context): Promise<Survival> => {
+const survive = async (profile: Profile, context: Context): Promise<Survival> => {
   const leaseMs = leaseFor([profile]);
   const flags = ['--files', '64', '--pages', '512'];
-  return withCluster(leaseMs, flags, signal, async (cluster) => {
+  return withCluster(context, leaseMs, flags, async (cluster) => {
     const applications = new Map<string, CoopFs>();
     for (const node of cluster.nodes) {
       for (let number = 1; number <= APPLICATIONS_A_NODE; number += 1) {
@@ -94,8 +94,8 @@ const survive = async (profile: Profile, { seed, quick, signal }: Context): Prom
     }
     const rttMs = 2 * faultOf(profile, 'up').delayMs;
     const beforeKillMs = Math.max(BEFORE_KILL_MS, BEFORE_KILL_ROUND_TRIPS * rttMs);
-    const victims = quick ? VICTIMS.slice(0, 1) : VICTIMS;
-    const { records, longestWaitMs } = await underProfile(cluster, profile, seed, () =>
+    const victims = context.quick ? VICTIMS.slice(0, 1) : VICTIMS;
+    const { records, longestWaitMs } = await underProfile(cluster, profile, context, () =>
       live(cluster, applications, victims, beforeKillMs),
     );
     const { lostFiles } = await cluster.settled();
@@ -152,7 +152,8 @@ const says = (): string[] => [
 
 const planOf = (context: Context): Plan => {
   const found: Survival[] = [];
-  const profiles = context.quick ? [profileNamed('dc-lossy')] : readProfiles();
+  const wished = context.quick ? [profileNamed('lossy')] : readProfiles();
+  const { profiles, leftOut } = possible(wished, context.lacking);
   const steps = profiles.map((profile) => ({
     label: `${profile.name}, ${context.quick ? 1 : VICTIMS.length} kills`,
     seconds: 8 + (leaseFor([profile]) / 1000) * (context.quick ? 2 : 6),
@@ -165,6 +166,7 @@ const planOf = (context: Context): Plan => {
   }));
   return {
     steps,
+    leftOut,
     section: () => ({
       says: says(),
       plots: found.length < 2 ? [] : [plotOf(found)],

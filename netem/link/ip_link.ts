@@ -4,13 +4,14 @@
  */
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isInstalled } from '../installed.ts';
 import { setCommand, type Direction, type LinkSettings } from './settings.ts';
 
 const run = promisify(execFile);
@@ -53,9 +54,6 @@ export interface LinkStats {
   readonly ab: DirectionStats;
   readonly ba: DirectionStats;
 }
-
-const isInstalled = (tool: string): boolean =>
-  (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, tool)));
 
 /** Why there can be no link here; undefined if there can. */
 export const linkUnavailable = (): string | undefined => {

@@ -11,6 +11,7 @@ const context = (signal = new AbortController().signal): Context => ({
   quick: true,
   engine: undefined,
   scenario: 'kills',
+  lacking: () => undefined,
   signal,
 });
 

@@ -1,11 +1,12 @@
 /** Does I/O: a kernel that has netem, as a process: User-Mode Linux with the host's files, which it can only read. */
 
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from '../../../netem/installed.ts';
 
 const KERNEL = 'linux.uml';
 const MODULES = '/usr/lib/uml/modules';
@@ -22,14 +23,9 @@ const TAIL_LINES = 25;
 /** What init.sh says of a program that has ended well. */
 const GOOD_END = 'ended: 0';
 
-const isInstalled = (tool: string): boolean =>
-  [...(process.env['PATH'] ?? '').split(delimiter), ...ADMINISTRATION].some((path) =>
-    existsSync(join(path, tool)),
-  );
-
 /** Why there can be no User-Mode Linux here; undefined if there can. */
 export const umlUnavailable = (): string | undefined => {
-  const missing = TOOLS.filter((tool) => !isInstalled(tool));
+  const missing = TOOLS.filter((tool) => !isInstalled(tool, ADMINISTRATION));
   if (missing.length === 0) return undefined;
   return `it needs ${missing.join(', ')}: on Debian, "apt-get install user-mode-linux kmod iproute2 gcc"`;
 };

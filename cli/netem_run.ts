@@ -6,10 +6,12 @@ import { faultOf } from '../netem/fault.ts';
 import { leaseWarning } from '../netem/lease_fit.ts';
 import { actionInWords, type Scenario } from '../netem/scenario.ts';
 import { readScenario, scenarioNames } from '../netem/scenario_file.ts';
+import { FsError } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
 import { netemCluster, type NetemCluster } from './netem_cluster.ts';
+import { commandsOf } from './netem_commands.ts';
 import { planInWords } from './netem_words.ts';
 import { formatDuration } from './option_values.ts';
 import { declareOptions, resolveOptions, type Resolved } from './options.ts';
@@ -38,6 +40,20 @@ const leaseWarnings = ({ steps }: Scenario, leaseMs: number | undefined): Set<st
     leaseMs === undefined ? undefined : leaseWarning(profile.name, faultOf(profile, 'up'), leaseMs),
   );
   return new Set(warnings.filter((each) => each !== undefined));
+};
+
+/**
+ * Has the nodes look at every fault before the first step, as a kernel may not have some of them. One that does not
+ * answer may be back in time. @throws FsError EINVAL for a fault that a node refuses.
+ */
+const checkFaults = async (cluster: NetemCluster, steps: readonly PlannedStep[]): Promise<void> => {
+  if (cluster.engine !== 'tc') return;
+  for (const { plan } of steps) {
+    if (plan === undefined) continue;
+    await commandsOf(cluster, plan).catch((error: unknown) => {
+      if (error instanceof FsError && error.code === 'EINVAL') throw error;
+    });
+  }
 };
 
 const controlledCluster = async (
@@ -76,6 +92,7 @@ export const netemRunCommand = (): Command => {
       print(...steps.flatMap((each) => inWords(cluster, each)), `over at ${length}`);
       return EXIT.ok;
     }
+    await checkFaults(cluster, steps);
     print(`${scenario.about}; ${length}, Ctrl-C ends it`);
     const surroundings = {
       cluster,

@@ -12,6 +12,7 @@ import {
   type ClusterConfig,
 } from '../../cli/cluster_config.ts';
 import { cacherCommand, serverCommand } from '../../cli/cluster_daemons.ts';
+import { addressAt, networkName } from '../../cli/cluster_network.ts';
 import { UsageError } from '../../cli/exit_status.ts';
 import { FOREVER_MS } from '../../cli/option_values.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
@@ -118,6 +119,30 @@ describe('the daemons of a cluster', () => {
       node,
     );
     expect(args.join(' ')).to.include(' --server-wait forever ');
+  });
+
+  it('run in their namespaces, at an address each, if the cluster has a network', () => {
+    const paths = clusterPaths('/c');
+    const network = { name: 'coopfs1', subnet: '10.70.3' };
+    const cluster = { ...config, network };
+    const server = serverCommand(paths, cluster);
+    expect(server.args.join(' ')).to.include(' --listen 10.70.3.1:7000 ');
+    expect(server.enter).to.deep.equal(['nsenter', '--net=/run/netns/coopfs1-server', '--']);
+    const cacher = cacherCommand(paths, cluster, node);
+    expect(cacher.args.join(' ')).to.include(' --server 10.70.3.1:7000 --listen 10.70.3.2:7001 ');
+    expect(cacher.enter).to.include('--net=/run/netns/coopfs1-n1');
+    expect(cacherCommand(paths, config, node).enter).to.deep.equal([]);
+  });
+
+  it('are at most as many as a subnet has addresses for', () => {
+    const network = { name: 'coopfs1', subnet: '10.70.3' };
+    expect(addressAt(network, 253)).to.equal('10.70.3.253');
+    expect(() => addressAt(network, 254)).to.throw(UsageError, /at most 252 cachers/);
+  });
+
+  it('have a network whose name the kernel takes, and which is theirs alone', () => {
+    expect(networkName('/tmp/c')).to.match(/^coopfs[0-9a-f]{8}$/);
+    expect(networkName('/tmp/c')).to.equal(networkName('/tmp/c')).and.not.equal(networkName('/c'));
   });
 
   it('get the key file of the cluster, wherever it is, or none', () => {

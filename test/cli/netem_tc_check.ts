@@ -28,8 +28,8 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
     expect(leftovers()).to.deep.equal([]);
   });
 
-  after(() => {
-    spaces.remove();
+  after(async () => {
+    if (namespacesUnavailable() === undefined) await spaces.remove();
   });
 
   const netem = (...args: readonly string[]): Promise<Ended> =>
@@ -142,7 +142,6 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
     for (const [args, message] of [
       [['--netns', 'n1=nowhere'], /network namespace of n1 cannot be entered/],
       [['--netns', 'n1', '--engine', 'relay'], /--engine relay is not right with --netns/],
-      [['--dir', '/nowhere', '--engine', 'tc'], /--engine tc is not right with --dir/],
       [[], /it is not said which cluster: expected --dir DIR, --compose or --netns NODES/],
     ] as const) {
       const { status, err } = await coopfs(['netem', 'show', ...args]);

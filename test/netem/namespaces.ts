@@ -1,50 +1,44 @@
 /** Does I/O: network namespaces on one bridge, for tests of the engine `tc`. */
 
 import { execFileSync } from 'node:child_process';
+import {
+  addressAt,
+  hubScript,
+  namespaceOf,
+  networkUnavailable,
+  nodeScript,
+  removeNetwork,
+} from '../../cli/cluster_network.ts';
+import { isInstalled } from '../../netem/installed.ts';
 
 const sh = (script: string): string =>
   execFileSync('sh', ['-ec', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** Why there can be no namespaces here; undefined if there can. */
-export const namespacesUnavailable = (): string | undefined => {
-  if (process.getuid?.() !== 0) return 'it needs root';
-  try {
-    sh('command -v tc ip nsenter');
-    return undefined;
-  } catch {
-    return 'it needs tc, ip (iproute2) and nsenter (util-linux)';
-  }
-};
+/** Why there can be no namespaces, or no queues in them; undefined if there can. */
+export const namespacesUnavailable = (): string | undefined =>
+  networkUnavailable() ?? (isInstalled('tc') ? undefined : 'it needs tc (iproute2)');
+
+/** Why nothing can be lost in them; undefined if it can. Who has netem needs no nftables. */
+export const queuesUnavailable = (): string | undefined =>
+  namespacesUnavailable() ?? (isInstalled('nft') ? undefined : 'it needs nft (nftables)');
 
 export class Namespaces {
   readonly nodes: readonly string[];
-  readonly #prefix: string;
+  readonly #network = { name: `coopfs${process.pid}`, subnet: '10.79.0' };
 
-  /** One namespace a node, with the device e0, and one for the bridge between them. */
+  /** One namespace a node, with the device e0, on one bridge. */
   constructor(nodes: readonly string[]) {
     this.nodes = nodes;
-    this.#prefix = `coopfs${process.pid}`;
-    const bridge = `${this.#prefix}-bridge`;
-    sh(`ip netns add ${bridge}
-      ip -n ${bridge} link add br0 type bridge
-      ip -n ${bridge} link set br0 up`);
-    for (const [index, node] of nodes.entries()) {
-      const own = this.of(node);
-      sh(`ip netns add ${own}
-        ip -n ${own} link set lo up
-        ip link add e0 netns ${own} type veth peer name p${index} netns ${bridge}
-        ip -n ${bridge} link set p${index} master br0 up
-        ip -n ${own} addr add ${this.address(node)}/24 dev e0
-        ip -n ${own} link set e0 up`);
-    }
+    sh(hubScript(this.#network));
+    for (const [index, node] of nodes.entries()) sh(nodeScript(this.#network, node, index + 1));
   }
 
   of(node: string): string {
-    return `${this.#prefix}-${node}`;
+    return namespaceOf(this.#network, node);
   }
 
   address(node: string): string {
-    return `10.79.0.${this.nodes.indexOf(node) + 1}`;
+    return addressAt(this.#network, this.nodes.indexOf(node) + 1);
   }
 
   /** For --netns. */
@@ -64,7 +58,7 @@ export class Namespaces {
     return lines.filter((line) => !usual.test(line));
   }
 
-  remove(): void {
-    for (const name of [...this.nodes, 'bridge']) sh(`ip netns del ${this.of(name)}`);
+  remove(): Promise<void> {
+    return removeNetwork(this.#network.name);
   }
 }

@@ -1,10 +1,19 @@
 import { expect } from 'chai';
-import type { Context, Engine, Experiment } from '../../../cli/experiment/experiment.ts';
+import { networkUnavailable } from '../../../cli/cluster_network.ts';
+import {
+  possible,
+  type Context,
+  type Engine,
+  type Experiment,
+  type Step,
+} from '../../../cli/experiment/experiment.ts';
 import { LOSS_EXPERIMENT } from '../../../cli/experiment/link_sweep.ts';
 import { Progress } from '../../../cli/experiment/progress.ts';
 import { reportAsHtml } from '../../../cli/experiment/report.ts';
 import { runExperiments } from '../../../cli/experiment/run_experiments.ts';
 import { SURVIVAL_EXPERIMENT } from '../../../cli/experiment/survival.ts';
+import type { Profile } from '../../../netem/fault.ts';
+import { profileNamed } from '../../../netem/profile_file.ts';
 
 const context = (signal = new AbortController().signal): Context => ({
   seed: 1,
@@ -95,11 +104,38 @@ describe('experiments', () => {
       );
     const [none, relay, tc, sim] = reasons(SURVIVAL_EXPERIMENT);
     expect([none, relay]).to.deep.equal([undefined, undefined]);
-    expect(tc).to.match(/network namespace for each node/);
+    // Who is root, and has the tools, can have it.
+    if (networkUnavailable() === undefined) expect(tc).to.equal(undefined);
+    else expect(tc).to.match(/network namespace for each node: it needs/);
     expect(sim).to.match(/npm run sim/);
     for (const reason of reasons(LOSS_EXPERIMENT).slice(1)) {
       expect(reason).to.match(/leave --engine out/);
     }
+  });
+
+  it('go without the profiles that the engine cannot have, and say which and why', async () => {
+    const lacking = ({ name }: Profile) => (name === 'lossy' ? undefined : 'no sch_netem');
+    const profiles = ['wifi', 'lossy', '3g'].map((name) => profileNamed(name));
+    const some = possible(profiles, lacking);
+    expect(some.profiles.map(({ name }) => name)).to.deep.equal(['lossy']);
+    expect(some.leftOut).to.deep.equal(['wifi, 3g: no sch_netem']);
+    const without = (each: Experiment, steps: Step[]): Experiment => ({
+      ...each,
+      plan: (given) => ({ ...each.plan(given), steps, leftOut: some.leftOut }),
+    });
+    const [done, idle] = [experiment('a', []), experiment('b', [])];
+    const step = { label: '', seconds: 1, run: () => Promise.resolve() };
+    const lines: string[] = [];
+    const both = [without(done, [step]), without(idle, [])];
+    const outcome = await runExperiments(both, context(), (line) => lines.push(line));
+    expect(outcome.sections.map(({ missing }) => missing)).to.deep.equal([
+      'Not whole: wifi, 3g: no sch_netem.',
+      'Left out: wifi, 3g: no sch_netem.',
+    ]);
+    expect(outcome.failed, 'a has done what can be done').to.equal(false);
+    expect(lines[0]).to.equal('a is without wifi, 3g: no sch_netem');
+    const none = await runExperiments([without(idle, [])], context(), nothing);
+    expect(none.failed, 'nothing was done').to.equal(true);
   });
 
   it('tell how long they will take, from how long they took', () => {

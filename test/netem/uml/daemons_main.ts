@@ -97,4 +97,4 @@ tell({
   stopped: await Promise.all(ended),
   leftovers: NODES.flatMap((node) => spaces.leftovers(node)),
 });
-spaces.remove();
+await spaces.remove();

@@ -66,5 +66,5 @@ agents.close();
 probe.end();
 // Agents wait for the next command for a while. The host bounds this.
 while (processes().length > 0) await pause(200);
-spaces.remove();
+await spaces.remove();
 tell({ over: { namespaces: readdirSync('/run/netns'), agents: readdirSync('/run/coopfs-netem') } });

@@ -1,9 +1,10 @@
 /** Does I/O: the folder of a local cluster, and what cluster.json in it remembers for the next start. */
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
+import { makeFolder } from '../rudp/make_folder.ts';
 import type { KeySource } from './cluster_key.ts';
 import { UsageError } from './exit_status.ts';
 import {
@@ -165,8 +166,8 @@ export const writeClusterConfig = (paths: ClusterPaths, config: ClusterConfig): 
 };
 
 export const makeClusterFolders = (paths: ClusterPaths): void => {
-  mkdirSync(paths.run, { recursive: true });
-  mkdirSync(paths.logs, { recursive: true });
+  makeFolder(paths.run);
+  makeFolder(paths.logs);
 };
 
 /** The first `count` names of n1, n2, … that no node has. */

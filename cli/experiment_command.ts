@@ -1,12 +1,13 @@
 /** `coopfs experiment`: what a bad network and kills do, measured, as one report. */
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { faultOf } from '../netem/fault.ts';
 import { hasNetem } from '../netem/tc_engine.ts';
 import { needsNetem } from '../netem/without_netem.ts';
+import { makeFolder } from '../rudp/make_folder.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { networkUnavailable } from './cluster_network.ts';
 import { EXIT, UsageError, type ExitStatus } from './exit_status.ts';
@@ -108,7 +109,7 @@ export const experimentCommand = (): Command => {
   return runs(command, async (given) => {
     const { experimentEngine: engine, outDir, ...rest } = resolveOptions(command, NAMES);
     const experiments = chosen(given);
-    mkdirSync(outDir, { recursive: true });
+    makeFolder(outDir);
     let outcome: Outcome | undefined;
     let page = '';
     try {

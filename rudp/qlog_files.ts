@@ -1,11 +1,11 @@
 /** I/O: qlog traces in a folder, one file a connection. */
 
-import { mkdirSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { RudpError } from './errors.ts';
 import { MAX_QLOG_FILE_BYTES, MAX_QLOG_WAITING_BYTES } from './limits.ts';
+import { makeFolder } from './make_folder.ts';
 import type { Observe } from './observer.ts';
 import { groupIdOf, QlogTrace, vantagePointOf } from './qlog_trace.ts';
 
@@ -56,7 +56,7 @@ export class QlogFiles {
     this.#maxWaitingBytes = options.maxWaitingBytes ?? MAX_QLOG_WAITING_BYTES;
     this.#maxFileBytes = options.maxFileBytes ?? MAX_QLOG_FILE_BYTES;
     try {
-      mkdirSync(dir, { recursive: true });
+      makeFolder(dir);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new RudpError('invalid', `the folder of qlog files cannot be made: ${why}`);

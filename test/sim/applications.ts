@@ -32,6 +32,8 @@ export interface History {
   readonly operations: Operation[];
   /** File → the newest version whose write was acknowledged from two memories. */
   readonly acknowledged: Map<FileNumber, Version>;
+  /** Every such write. */
+  readonly writes: { readonly file: FileNumber; readonly version: Version }[];
   /** File → when the server last declared writes of it lost. */
   readonly lostAtMs: Map<FileNumber, number>;
   /** A call that began at `sinceMs` may fail for damage of the file on the disk. */
@@ -39,6 +41,10 @@ export interface History {
   /** The version that the disk has; undefined while the server is down. */
   diskVersion: (file: FileNumber) => Version | undefined;
   failures: number;
+  /** How many of those writes the disk lacks after an orderly stop. */
+  unsaved: number;
+  /** Undefined while nobody has looked. */
+  linearizable: boolean | undefined;
 }
 
 /** What is called and not yet answered. */
@@ -92,6 +98,11 @@ export class SimulatedApplication {
     return this.#call?.startMs ?? Infinity;
   }
 
+  /** Begins nothing more. */
+  finish(): void {
+    this.#left = 0;
+  }
+
   /** The connection is gone: what was called may or may not have happened; nothing is open. */
   lost(): void {
     this.#connection++;
@@ -137,7 +148,7 @@ export class SimulatedApplication {
     if (this.#left <= 0) return;
     const connection = this.#connection;
     this.#world.queue.after(this.#world.random() * this.#settings.thinkMs, () => {
-      if (connection === this.#connection) this.#next();
+      if (connection === this.#connection && this.#left > 0) this.#next();
     });
   }
 
@@ -255,6 +266,7 @@ export class SimulatedApplication {
   }
 
   #acknowledge(file: FileNumber, version: Version): void {
+    this.#history.writes.push({ file, version });
     const before = this.#history.acknowledged.get(file);
     if (before === undefined || compareVersions(version, before) > 0) {
       this.#history.acknowledged.set(file, version);

@@ -35,8 +35,8 @@ export class DeclaredLosses {
   }
 
   #declared(file: FileNumber, term: number, bytes: Uint8Array, now: number): void {
-    if (now < this.possibleSinceMs) fail(`file ${file} was lost, though one node at a time was`);
     this.count++;
+    if (now < this.possibleSinceMs) fail(`file ${file} was lost, though one node at a time was`);
     const { acknowledged, lostAtMs, operations } = this.#history;
     const lost = acknowledged.get(file);
     if (lost !== undefined && compareVersions({ term, counter: 0 }, lost) <= 0) {

@@ -80,6 +80,35 @@ const LOSING: ReadonlySet<FaultKind> = new Set<FaultKind>(['crashesOfTwo', 'forg
 
 const FIRST_FAULT_MS = 700;
 const MAX_SPACING_MS = 1500;
+
+/** Which faults a run has, and when. */
+export interface FaultSchedule {
+  readonly faults: number;
+  readonly kinds: readonly FaultKind[];
+  /** When the first one strikes. */
+  readonly firstMs: number;
+  /** The least and the greatest time from one to the next; some come later, when the cluster is whole. */
+  readonly minSpacingMs: number;
+  readonly maxSpacingMs: number;
+}
+
+/** Faults of all kinds; with `mayLose` those, too, that destroy two memories together. */
+export const faultsOfAllKinds = (faults: number, mayLose: boolean): FaultSchedule => ({
+  faults,
+  kinds: (Object.keys(WEIGHTS) as FaultKind[]).filter((kind) => mayLose || !LOSING.has(kind)),
+  firstMs: FIRST_FAULT_MS,
+  minSpacingMs: 0,
+  maxSpacingMs: MAX_SPACING_MS,
+});
+
+/** One node after the other is killed, each when the cluster is whole, so far apart at least, and at most twice as far. */
+export const killsAlone = (kills: number, spacingMs: number): FaultSchedule => ({
+  faults: kills,
+  kinds: ['crashes'],
+  firstMs: spacingMs,
+  minSpacingMs: spacingMs,
+  maxSpacingMs: 2 * spacingMs,
+});
 const MAX_DOWN_MS = 1500;
 const LEAST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1500;
@@ -97,24 +126,18 @@ export class FaultPlan {
   readonly #queue: EventQueue;
   readonly #random: Prng;
   readonly #targets: FaultTargets;
-  readonly #mayLose: boolean;
+  readonly #schedule: FaultSchedule;
   #left: number;
   /** When the last fault so far is over. */
   #overAtMs = 0;
 
-  constructor(
-    queue: EventQueue,
-    random: Prng,
-    targets: FaultTargets,
-    faults: number,
-    mayLose: boolean,
-  ) {
+  constructor(queue: EventQueue, random: Prng, targets: FaultTargets, schedule: FaultSchedule) {
     this.#queue = queue;
     this.#random = random;
     this.#targets = targets;
-    this.#left = faults;
-    this.#mayLose = mayLose;
-    if (faults > 0) this.#planNext(FIRST_FAULT_MS);
+    this.#left = schedule.faults;
+    this.#schedule = schedule;
+    if (schedule.faults > 0) this.#planNext(schedule.firstMs);
   }
 
   /** Nothing goes wrong any more. */
@@ -130,11 +153,10 @@ export class FaultPlan {
   }
 
   #pick(): FaultKind {
-    const all = Object.entries(WEIGHTS) as [FaultKind, number][];
-    const kinds = all.filter(([kind]) => this.#mayLose || !LOSING.has(kind));
-    let at = this.#random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [kind, weight] of kinds) {
-      at -= weight;
+    const { kinds } = this.#schedule;
+    let at = this.#random.next() * kinds.reduce((sum, kind) => sum + WEIGHTS[kind], 0);
+    for (const kind of kinds) {
+      at -= WEIGHTS[kind];
       if (at < 0) return kind;
     }
     return 'crashes';
@@ -153,7 +175,9 @@ export class FaultPlan {
     this.counts[kind]++;
     this.#left--;
     this.#overAtMs = Math.max(this.#overAtMs, this.#queue.now + this.#strike(kind));
-    if (this.#left > 0) this.#planNext(this.#random.next() * MAX_SPACING_MS);
+    const { minSpacingMs, maxSpacingMs } = this.#schedule;
+    const spreadMs = maxSpacingMs - minSpacingMs;
+    if (this.#left > 0) this.#planNext(minSpacingMs + this.#random.next() * spreadMs);
   }
 
   /** Carries a fault out; returns how long it lasts. */

@@ -13,8 +13,9 @@ import {
   formatVersion,
   type FileNumber,
   type Geometry,
+  type Version,
 } from '../../protocol/ids.ts';
-import type { History } from './applications.ts';
+import type { History, SimulatedApplication } from './applications.ts';
 import { fail } from './world.ts';
 
 const holders = (cachers: readonly Cacher[], file: FileNumber): [Cacher, CachedFile][] => {
@@ -149,17 +150,40 @@ export const checkAtRest = (server: Server, cachers: readonly Cacher[]): void =>
   }
 };
 
-/** After an orderly stop the disk has everything that was acknowledged. */
-export const checkSaved = (server: Server, { acknowledged }: History): void => {
-  for (const [file, version] of acknowledged) {
-    if (compareVersions(server.meta(file).version, version) >= 0) continue;
-    fail(`file ${file}: the disk lacks what was acknowledged`);
+/** After the faults every operation ends within this time. */
+const ANSWER_LIMIT_MS = 10_000;
+
+/** Once nothing goes wrong any more, nobody waits for long. */
+export const checkAnswered = (
+  applications: readonly Pick<SimulatedApplication, 'waitsFor' | 'waitsSinceMs'>[],
+  healedAtMs: number,
+  now: number,
+): void => {
+  for (const { waitsFor, waitsSinceMs } of applications) {
+    const dueMs = Math.max(waitsSinceMs, healedAtMs) + ANSWER_LIMIT_MS;
+    if (now <= dueMs) continue;
+    fail(`not answered ${ANSWER_LIMIT_MS} ms after the faults were over: ${waitsFor}`);
   }
 };
 
-export const checkLinearizable = ({ operations }: History, geometry: Geometry): void => {
+/** After an orderly stop the disk has everything that was acknowledged. */
+export const checkSaved = (
+  server: Pick<Server, 'meta'>,
+  history: Pick<History, 'acknowledged' | 'writes' | 'unsaved'>,
+): void => {
+  const isSaved = (file: FileNumber, version: Version): boolean =>
+    compareVersions(server.meta(file).version, version) >= 0;
+  history.unsaved = history.writes.filter(({ file, version }) => !isSaved(file, version)).length;
+  for (const [file, version] of history.acknowledged) {
+    if (!isSaved(file, version)) fail(`file ${file}: the disk lacks what was acknowledged`);
+  }
+};
+
+export const checkLinearizable = (history: History, geometry: Geometry): void => {
   const size = fileSizeBytes(geometry);
-  const verdict = checkHistory(operations, { initialContents: (file) => fillContents(file, size) });
+  const initialContents = (file: number): Uint8Array => fillContents(file, size);
+  const verdict = checkHistory(history.operations, { initialContents });
+  if (verdict.verdict !== 'undecided') history.linearizable = verdict.verdict === 'linearizable';
   if (verdict.verdict === 'linearizable') return;
   const piece = verdict.verdict === 'violation' ? verdict.piece.map(showOperation) : [];
   fail(`file ${verdict.file}: ${verdict.message}\n${piece.join('\n')}`);

@@ -1,12 +1,15 @@
 /** I/O: `npm run sim`: many seeds, or one with its trace. */
 
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { profileNamed } from '../../netem/profile_file.ts';
+import { messageOf } from '../../protocol/errors.ts';
 import { FAULT_KINDS } from './faults.ts';
 import { wholeNumber } from '../whole_number.ts';
 import { inWorkers, isWorker, serveSeeds } from './seed_workers.ts';
 import { simulate } from './simulation.ts';
 import type { SimulationOptions, SimulationResult } from './simulation_options.ts';
+import { survivalOptions } from './survival.ts';
 
 const probability = (text: string): number => {
   const value = Number(text);
@@ -14,6 +17,14 @@ const probability = (text: string): number => {
     throw new InvalidArgumentError('must be a probability of 0 to 0.9.');
   }
   return value;
+};
+
+const profileName = (text: string): string => {
+  try {
+    return profileNamed(text).name;
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error));
+  }
 };
 
 interface Flags {
@@ -34,6 +45,8 @@ interface Flags {
   readonly breaks?: number;
   readonly faults?: number;
   readonly apart?: true;
+  readonly survival?: true;
+  readonly json?: true;
   readonly jobs: number;
 }
 
@@ -42,7 +55,7 @@ const ENCRYPTED_EVERY = 20;
 const LOSSES = [0, 0.01, 0.05, 0.2, 0.3];
 
 /** A seed stands for a whole set-up, so that many seeds see many; flags fix a part of it. */
-const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
+const mixedOptions = (seed: number, flags: Flags): SimulationOptions => ({
   seed,
   cachers: flags.cachers ?? 1 + ((seed >> 1) % 5),
   applications: 1 + (seed % 3),
@@ -70,6 +83,9 @@ const optionsOf = (seed: number, flags: Flags): SimulationOptions => ({
   corrupt: flags.corrupt ?? (seed % 5 === 0 ? 0.02 : 0),
 });
 
+const optionsOf = (seed: number, flags: Flags): SimulationOptions =>
+  flags.survival === undefined ? mixedOptions(seed, flags) : survivalOptions(seed, flags.profile);
+
 const replay = (seed: number): string => {
   const flags = process.argv.slice(2).filter((each, index, all) => {
     const dropped = ['--seeds', '--first', '--seed', '--jobs'];
@@ -94,6 +110,45 @@ const runOne = (seed: number, flags: Flags): boolean => {
   print(`${events} events, ${operations} operations, ${virtualMs.toFixed(0)} virtual ms`);
   print(`trace hash ${hash}`);
   return result.failure === undefined;
+};
+
+/**
+ * Does `work`; its signal aborts when standard input, a pipe, ends: whoever has started this program is gone then,
+ * or wants no more. False if that happened.
+ */
+const whileWanted = async (work: (signal: AbortSignal) => Promise<void>): Promise<boolean> => {
+  const gone = new AbortController();
+  process.stdin.once('close', () => {
+    gone.abort();
+  });
+  process.stdin.resume();
+  try {
+    await work(gone.signal);
+    return true;
+  } catch (error) {
+    if (!gone.signal.aborted) throw error;
+    return false;
+  } finally {
+    process.stdin.destroy();
+  }
+};
+
+/** For programs: a line of JSON for each seed, as soon as it is over. */
+const runAsJson = async (flags: Flags): Promise<boolean> => {
+  const first = flags.seed ?? flags.first;
+  const seeds = flags.seed === undefined ? flags.seeds : 1;
+  let passed = true;
+  const take = (result: SimulationResult): void => {
+    passed &&= result.failure === undefined;
+    print(JSON.stringify(result));
+  };
+  const whole = await whileWanted((signal) => inWorkers(first, seeds, flags.jobs, take, signal));
+  return whole && passed;
+};
+
+const runHere = (flags: Flags): Promise<boolean> | boolean => {
+  if (flags.json !== undefined) return runAsJson(flags);
+  return flags.seed === undefined ? runMany(flags) : runOne(flags.seed, flags);
 };
 
 /** Everything that goes wrong, by the names of its counters. */
@@ -146,18 +201,24 @@ const runMany = async (flags: Flags): Promise<boolean> => {
   return failed === 0;
 };
 
+/** What survivalOptions says for all its seeds. */
+const FIXED_BY_SURVIVAL = [
+  ...['cachers', 'operations', 'links', 'encrypted', 'openPolicy', 'loss', 'duplicate'],
+  ...['reorder', 'corrupt', 'breaks', 'faults', 'apart'],
+];
+
 const command = new Command('sim')
   .description('runs the whole cluster in virtual time, once for every seed')
   .option('--seeds <n>', 'how many seeds', wholeNumber(1, 10_000_000), 200)
   .option('--first <n>', 'the first seed', wholeNumber(0, 2 ** 40), 1)
   .option('--seed <n>', 'this seed alone', wholeNumber(0, 2 ** 40))
-  .option('--trace', 'with --seed: print every message')
+  .addOption(new Option('--trace', 'with --seed: print every message').conflicts('json'))
   .option('--cachers <n>', 'how many cachers; else 1 to 5 by seed', wholeNumber(1, 16))
   .option('--operations <n>', 'operations of each application', wholeNumber(1, 100_000), 40)
   .option('--links <kind>', 'rudp, or direct: as rudp promises, and much faster')
   .option('--encrypted', 'real encryption; else one seed in twenty, and checksums')
   .option('--open-policy <policy>', 'share or fail; else fail for one seed in eleven')
-  .option('--profile <name>', 'a profile of netem/profiles.yaml on every link')
+  .option('--profile <name>', 'a profile of netem/profiles.yaml on every link', profileName)
   .option('--loss <p>', 'datagrams lost; else 0 to 0.3 by seed', probability)
   .option('--duplicate <p>', 'datagrams doubled', probability)
   .option('--reorder <p>', 'datagrams held back', probability)
@@ -165,6 +226,13 @@ const command = new Command('sim')
   .option('--breaks <n>', 'how often links break; else 0 or 4 by seed', wholeNumber(0, 1000))
   .option('--faults <n>', 'faults of nodes and links; else 0 to 9 by seed', wholeNumber(0, 1000))
   .option('--apart', 'n1 and n2 never reach each other; else one seed in thirteen')
+  .addOption(
+    new Option(
+      '--survival',
+      'kills alone, one node at a time, under load on four cachers',
+    ).conflicts(FIXED_BY_SURVIVAL),
+  )
+  .option('--json', 'for programs: a line of JSON a seed, until standard input ends')
   .option('--jobs <n>', 'processes side by side', wholeNumber(1, 256), availableParallelism())
   .parse();
 
@@ -179,6 +247,5 @@ if (flags.openPolicy !== undefined && !['share', 'fail'].includes(flags.openPoli
 if (isWorker) {
   serveSeeds((seed) => simulate(optionsOf(seed, flags)));
 } else {
-  const passed = flags.seed === undefined ? await runMany(flags) : runOne(flags.seed, flags);
-  process.exitCode = passed ? 0 : 1;
+  process.exitCode = (await runHere(flags)) ? 0 : 1;
 }

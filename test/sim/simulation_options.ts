@@ -2,6 +2,7 @@
 
 import type { DegradedPolicy } from '../../fileserver/degraded.ts';
 import type { OpenPolicy } from '../../protocol/ids.ts';
+import type { SurvivalFigures } from './survival.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -20,6 +21,11 @@ export interface SimulationOptions {
   readonly recoveriesAtOnce: number;
   /** How many faults there are, of nodes and of links (faults.ts). */
   readonly faults: number;
+  /**
+   * All faults are kills, one node at a time, so far apart at least, under load that lasts until the cluster is whole
+   * after the last one; a profile stays until then, too. Undefined: faults of all kinds.
+   */
+  readonly killSpacingMs?: number | undefined;
   /** Some faults destroy two memories together. */
   readonly losses: boolean;
   /** The first two cachers never reach each other; over rudp without a profile. */
@@ -51,4 +57,6 @@ export interface SimulationResult {
   readonly operations: number;
   readonly virtualMs: number;
   readonly counters: Readonly<Record<string, number>>;
+  /** What kills under load did; undefined for runs with faults of all kinds. */
+  readonly survival: SurvivalFigures | undefined;
 }

@@ -104,6 +104,7 @@ export const experimentCommand = (): Command => {
     ['coopfs experiment --out /tmp/report', 'all of them: about a quarter of an hour'],
     ['coopfs experiment --quick survival', 'a short one'],
     ['coopfs experiment survival --engine tc', 'by the queues of the kernel (Linux, root)'],
+    ['coopfs experiment survival --engine sim', 'in virtual time, the same on every machine'],
     ['coopfs experiment timeline --scenario my.yaml', 'latency over time, with faults of your own'],
   ]);
   return runs(command, async (given) => {

@@ -70,8 +70,8 @@ export const clusterEngine = (engine: Engine | undefined): string | undefined =>
     }
     case 'sim':
       return (
-        'the simulator runs no processes, so that nothing of it can be measured in real time: ' +
-        'it has relay only; "npm run sim -- --profile NAME" checks the same in virtual time'
+        'the simulator runs no processes, to which the faults of this experiment are done: it has relay and tc; ' +
+        'what there is in virtual time is "coopfs experiment survival --engine sim"'
       );
   }
 };

@@ -14,7 +14,9 @@ import { percentile } from '../../netem/transports/statistics.ts';
 import { FILL, leaseFor, underProfile, withCluster } from './cluster_under_fault.ts';
 import { clusterEngine, possible, type Context, type Experiment, type Plan } from './experiment.ts';
 import { acknowledged, lostWrites } from './lost_writes.ts';
-import { shortNumber, type Plot } from './plot.ts';
+import { simulatedPlan } from './simulated_survival.ts';
+import { simulatorMissing } from './simulator.ts';
+import { survivalPlots, survivalTables, type Survival } from './survival_figures.ts';
 
 const FILES = Array.from({ length: 12 }, (_, index) => index);
 const FILE_BYTES = 1024;
@@ -27,22 +29,6 @@ const BEFORE_KILL_ROUND_TRIPS = 12;
 /** Load before the node is started again. */
 const BEFORE_START_MS = 700;
 const VICTIMS = ['n1' as NodeId, 'n3' as NodeId];
-
-export interface Survival {
-  readonly profile: string;
-  readonly leaseMs: number;
-  readonly rttMs: number;
-  readonly kills: number;
-  readonly operations: number;
-  readonly acknowledged: number;
-  readonly lost: number;
-  readonly linearizable: boolean;
-  readonly verdict: string;
-  readonly writeP50Ms: number;
-  readonly writeP99Ms: number;
-  /** The longest that an application of a node that lives waited for one call after a kill. */
-  readonly longestWaitMs: number;
-}
 
 interface Lived {
   readonly records: readonly CommandRecord[];
@@ -126,21 +112,6 @@ const survive = async (profile: Profile, context: Context): Promise<Survival> =>
   });
 };
 
-const plotOf = (found: readonly Survival[]): Plot => {
-  const by = (figure: 'writeP50Ms' | 'writeP99Ms' | 'longestWaitMs') =>
-    found.map((each) => [each.rttMs, each[figure]] as const).sort(([a], [b]) => a - b);
-  return {
-    title: 'How long writes took, by the round trip of the profile',
-    x: { label: 'round trip of the profile, ms', log: true },
-    y: { label: 'ms', log: true },
-    series: [
-      { name: 'write, median', colour: 0, kind: 'line', points: by('writeP50Ms') },
-      { name: 'write, 99th percentile', colour: 0, kind: 'dashed', points: by('writeP99Ms') },
-      { name: 'longest wait after a kill', colour: 1, kind: 'line', points: by('longestWaitMs') },
-    ],
-  };
-};
-
 const says = (): string[] => [
   'A file server and four caching nodes as processes. Two applications on each node read and overwrite the same ' +
     `${FILES.length} files; every link has the profile. When every dirty file is on two nodes, a node is killed (kill -9) ` +
@@ -169,43 +140,16 @@ const planOf = (context: Context): Plan => {
     leftOut,
     section: () => ({
       says: says(),
-      plots: found.length < 2 ? [] : [plotOf(found)],
-      tables: found.length === 0 ? [] : [tableOf(found)],
+      plots: survivalPlots(found, 'ms'),
+      tables: survivalTables(found),
       data: found,
     }),
   };
 };
 
-const tableOf = (found: readonly Survival[]) => ({
-  head: [
-    'profile',
-    'lease ms',
-    'kills',
-    'operations',
-    'acknowledged writes',
-    'lost',
-    'linearizable',
-    'write p50 ms',
-    'p99 ms',
-    'longest wait ms',
-  ],
-  rows: found.map((each) => [
-    each.profile,
-    String(each.leaseMs),
-    String(each.kills),
-    shortNumber(each.operations),
-    shortNumber(each.acknowledged),
-    String(each.lost),
-    each.linearizable ? 'yes' : 'NO',
-    shortNumber(each.writeP50Ms),
-    shortNumber(each.writeP99Ms),
-    shortNumber(each.longestWaitMs),
-  ]),
-});
-
 export const SURVIVAL_EXPERIMENT: Experiment = {
   name: 'survival',
   title: 'Two copies survive kills',
-  unavailable: clusterEngine,
-  plan: planOf,
+  unavailable: (engine) => (engine === 'sim' ? simulatorMissing() : clusterEngine(engine)),
+  plan: (context) => (context.engine === 'sim' ? simulatedPlan(context) : planOf(context)),
 };

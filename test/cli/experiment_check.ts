@@ -122,6 +122,55 @@ describe('coopfs experiment', function () {
     });
   }
 
+  /** Seeds of simulators that a test has stopped. */
+  const standing: string[] = [];
+
+  afterEach(() => {
+    for (const pid of standing.splice(0).flatMap(processesOf)) process.kill(Number(pid), 'SIGKILL');
+  });
+
+  it('does the same in virtual time, with figures that follow from the seed', async () => {
+    const found = [];
+    for (const name of ['sim', 'again']) {
+      const out = join(folder, name);
+      const flags = ['--engine', 'sim', '--quick', '--seed', '5', '--out', out];
+      const { status, err } = await coopfs(['experiment', 'survival', ...flags]);
+      expect(status, err).to.equal(0);
+      found.push(dataIn(out).experiments['survival']);
+    }
+    const [first, again] = found;
+    expect(first?.data[0]).to.include({ seeds: 4, kills: 16, lost: 0, linearizable: true });
+    expect(again).to.deep.equal(first);
+    expect(readFileSync(join(folder, 'sim', 'report.html'), 'utf8')).to.match(/ms are virtual/);
+  });
+
+  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+    it(`leaves no process of the simulator on ${signal}`, async () => {
+      // The seed of a run is on the command line of its processes.
+      const [seed, mine] = signal === 'SIGINT' ? ['41001', '4100100'] : ['41002', '4100200'];
+      const flags = ['--engine', 'sim', '--seed', seed, '--out', join(folder, seed)];
+      const child = startCoopfs(['experiment', 'survival', ...flags]);
+      const end = endOf(child);
+      // Bounded by mocha: the simulator, and then its workers.
+      while (processesOf(mine).length === 0) await pause(POLL_MS);
+      const simulator = processesOf(mine);
+      while (processesOf(mine).length === simulator.length) await pause(POLL_MS);
+      const workers = processesOf(mine).filter((pid) => !simulator.includes(pid));
+      // Those that stand still do not come to their end by themselves.
+      for (const pid of workers) process.kill(Number(pid), 'SIGSTOP');
+      standing.push(mine);
+      child.kill(signal);
+      const { status } = await end;
+      if (signal === 'SIGINT') {
+        expect(status).to.equal(1);
+        expect(processesOf(mine)).to.deep.equal([]);
+        expect(dataIn(join(folder, seed)).partial).to.match(/interrupted after 0 of 11 steps/);
+      }
+      // Bounded by mocha: whoever was not told that it should end notices it.
+      while (processesOf(mine).length > 0) await pause(POLL_MS);
+    });
+  }
+
   it('fails, with a report that says why, when its engine can do none of what was asked', async () => {
     const out = join(folder, 'none');
     const { status, out: told } = await coopfs([

@@ -12,6 +12,7 @@ import { Progress } from '../../../cli/experiment/progress.ts';
 import { reportAsHtml } from '../../../cli/experiment/report.ts';
 import { runExperiments } from '../../../cli/experiment/run_experiments.ts';
 import { SURVIVAL_EXPERIMENT } from '../../../cli/experiment/survival.ts';
+import { TIMELINE_EXPERIMENT } from '../../../cli/experiment/timeline.ts';
 import type { Profile } from '../../../netem/fault.ts';
 import { profileNamed } from '../../../netem/profile_file.ts';
 
@@ -103,11 +104,11 @@ describe('experiments', () => {
         each.unavailable(engine),
       );
     const [none, relay, tc, sim] = reasons(SURVIVAL_EXPERIMENT);
-    expect([none, relay]).to.deep.equal([undefined, undefined]);
+    expect([none, relay, sim]).to.deep.equal([undefined, undefined, undefined]);
     // Who is root, and has the tools, can have it.
     if (networkUnavailable() === undefined) expect(tc).to.equal(undefined);
     else expect(tc).to.match(/network namespace for each node: it needs/);
-    expect(sim).to.match(/npm run sim/);
+    expect(TIMELINE_EXPERIMENT.unavailable('sim')).to.match(/the simulator runs no processes/);
     for (const reason of reasons(LOSS_EXPERIMENT).slice(1)) {
       expect(reason).to.match(/leave --engine out/);
     }

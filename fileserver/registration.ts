@@ -226,16 +226,15 @@ const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
   entry.preempting || isToRecover(entry) || recoveryOf(server, entry)?.phase === 'report';
 
 /**
- * Takes up a file whose holders were all out of reach, once one of them is back. After a restart of the
- * server the other may still have its lease: then it waits for both, or until every lease is over.
+ * Takes up a file whose holders were all out of reach, once one of them is back, or both are known to have nothing.
+ * Not in the quiet time after a restart of the server, even if both are back with what they held: nodes that the
+ * directory does not know any more may read copies of it as long as they have leases, and a new pair may write.
  */
 export const tryRecovery = (server: Server, entry: DirectoryEntry): void => {
   if (!entry.unavailable || entry.writer !== undefined) return;
-  const quiet = server.now < server.quietUntilMs;
-  // In the quiet time another life of one that comes with nothing may still serve what it holds.
-  const isHere = (node: NodeId | undefined): boolean =>
-    node !== undefined && (entry.reporters.has(node) || (!quiet && entry.empty.has(node)));
-  const allHere = isHere(entry.owner) && isHere(entry.backup);
-  const some = entry.reporters.size > 0 && !quiet;
-  if (allHere || some) preempt(server, entry);
+  if (server.now < server.quietUntilMs) return;
+  const isEmpty = (node: NodeId | undefined): boolean =>
+    node !== undefined && entry.empty.has(node);
+  const nothingIsLeft = isEmpty(entry.owner) && isEmpty(entry.backup);
+  if (entry.reporters.size > 0 || nothingIsLeft) preempt(server, entry);
 };

@@ -38,6 +38,7 @@ const newCounts = () => ({
   oneWayPartitions: 0,
   pairsCutOff: 0,
   serverCrashes: 0,
+  serverCrashesUnheard: 0,
   serverPauses: 0,
   slowDisks: 0,
   crashesWithServer: 0,
@@ -59,6 +60,7 @@ const WEIGHTS: Readonly<Record<FaultKind, number>> = {
   oneWayPartitions: 3,
   pairsCutOff: 2,
   serverCrashes: 4,
+  serverCrashesUnheard: 3,
   serverPauses: 2,
   slowDisks: 4,
   crashesWithServer: 1,
@@ -110,6 +112,9 @@ export const killsAlone = (kills: number, spacingMs: number): FaultSchedule => (
   maxSpacingMs: 2 * spacingMs,
 });
 const MAX_DOWN_MS = 1500;
+/** A server that is back within a lease, and for how long one cacher does not hear of it, as it may go on with its own. */
+const MAX_SHORT_DOWN_MS = 200;
+const UNHEARD_MS = 1500;
 const LEAST_PAUSE_MS = 100;
 const MAX_PAUSE_MS = 1500;
 const MAX_CUT_MS = 3000;
@@ -213,6 +218,12 @@ export class FaultPlan {
       case 'serverCrashes':
         targets.crashServer(downMs);
         return downMs;
+      case 'serverCrashesUnheard': {
+        const shortMs = this.#random.next() * MAX_SHORT_DOWN_MS;
+        targets.cutOff(place, 'both', UNHEARD_MS);
+        targets.crashServer(shortMs);
+        return UNHEARD_MS;
+      }
       case 'pauses':
         targets.pauseCacher(place, pauseMs);
         return pauseMs;

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import { decode, encode } from '../protocol/codec.ts';
 import { DroppedSends } from '../protocol/dropped_sends.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
-import type { Member } from '../protocol/fields.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
 import { channelOf, priorityOf, type Message } from '../protocol/messages.ts';
 import { filesInWords } from '../protocol/stopping.ts';
@@ -16,6 +15,7 @@ import type { Interceptor } from '../rudp/socket_endpoint.ts';
 import { ApplicationSocket } from './application_socket.ts';
 import * as core from './cacher_core.ts';
 import type { Cacher, CacherCommand } from './cacher_state.ts';
+import { OtherMembers } from './other_members.ts';
 import { COURSE } from './replacement.ts';
 import { resolveServer, sourceAddress } from './server_address.ts';
 
@@ -56,7 +56,7 @@ class Daemon implements CacherDaemon {
   #cacher: Cacher | undefined;
   #socket: LinkSocket | undefined;
   #applications: ApplicationSocket | undefined;
-  #peers = new Set<string>();
+  readonly #others: OtherMembers;
   #timer: NodeJS.Timeout | undefined;
   readonly #dropped = new DroppedSends();
   #serverAddress = '';
@@ -70,6 +70,7 @@ class Daemon implements CacherDaemon {
 
   constructor(config: CacherConfig) {
     this.#config = config;
+    this.#others = new OtherMembers(config.node);
   }
 
   get address(): { host: string; port: number } {
@@ -212,7 +213,7 @@ class Daemon implements CacherDaemon {
         this.#applications?.send(command.to, command.message);
         break;
       case 'peers':
-        this.#setPeers(command.members);
+        if (this.#socket !== undefined) this.#others.follow(command.members, this.#socket);
         break;
       case 'registered':
         this.#warnOfSize();
@@ -258,14 +259,6 @@ class Daemon implements CacherDaemon {
     log.warn(
       `--pages is ${pages}, a file has ${blocks} blocks: nothing will be kept in this memory`,
     );
-  }
-
-  #setPeers(members: readonly Member[]): void {
-    const others = members.filter(({ node }) => node !== this.#config.node);
-    for (const { node, address } of others) this.#socket?.setPeer(node, address, 'lower-name');
-    const names = new Set<string>(others.map(({ node }) => node));
-    for (const gone of this.#peers) if (!names.has(gone)) this.#socket?.removePeer(gone);
-    this.#peers = names;
   }
 
   #linkEvent(cacher: Cacher, event: PeerEvent): void {

@@ -89,8 +89,8 @@ export class LinkSocket {
     return taken;
   }
 
-  setPeer(name: string, address: string, dial: DialPolicy): void {
-    this.links.setPeer(name, address, dial);
+  setPeer(name: string, address: string, dial: DialPolicy, incarnation?: number): void {
+    this.links.setPeer(name, address, dial, incarnation);
     this.#socket.wake();
   }
 

@@ -46,6 +46,8 @@ interface Queued {
 interface SetPeer {
   readonly name: string;
   address: string;
+  /** The life that was named last; undefined for whichever is there. */
+  incarnation: number | undefined;
   dials: boolean;
   dialing: ConnectionHandle | undefined;
   dialAt: Millis;
@@ -74,41 +76,48 @@ export class PeerLinks {
   }
 
   /**
-   * Names a peer and where it is, or changes that; a link to another address goes down. A link
-   * that the peer has made already goes over from its anonymous key to the bare name.
+   * Names a peer, where it is and which life of it, or changes that; any life will do if none is named. A link to
+   * another address goes down. So does a link to another life when a new one is named: whoever names it knows before
+   * a timer of ours does that the former one is over, and what waited for that is dropped. A link that the peer has
+   * made already goes over from its anonymous key to the bare name.
    */
-  setPeer(name: string, address: string, dial: DialPolicy): void {
+  setPeer(name: string, address: string, dial: DialPolicy, incarnation?: number): void {
     const dials = dial === 'always' || (dial === 'lower-name' && this.#localName < name);
     const known = this.#peers.get(name);
     if (known === undefined) {
-      this.#peers.set(name, {
-        name,
-        address,
-        dials,
-        dialing: undefined,
-        dialAt: 0,
-        redialMs: FIRST_REDIAL_MS,
-        queue: new Fifo(),
-        queuedBytes: 0,
-      });
-      this.#adopt(name, address);
+      const idle = { dialing: undefined, dialAt: 0, redialMs: FIRST_REDIAL_MS };
+      const queue = { queue: new Fifo<Queued>(), queuedBytes: 0 };
+      const peer = { name, address, incarnation, dials, ...idle, ...queue };
+      this.#peers.set(name, peer);
+      this.#adopt(peer);
       return;
     }
     const moved = known.address !== address;
-    known.address = address;
-    known.dials = dials;
-    const link = this.#links.get(name);
-    if (moved) this.#stopDialing(known);
-    if (moved && link !== undefined && address !== '' && link.address !== address) {
-      this.#cut(link, { code: CLOSE.none, reason: `${name} is now at ${address}` });
-      this.#adopt(name, address);
-    }
+    const reborn = known.incarnation !== incarnation;
+    Object.assign(known, { address, incarnation, dials });
+    if (reborn) dropQueue(known);
+    if (moved || reborn) this.#startAnew(known, moved, reborn);
   }
 
-  /** Gives the newest life of `name` that has dialled us from `address` its bare name. */
-  #adopt(name: string, address: string): void {
+  /** Nothing that was begun with the peer as it was named before stands in the way of it as it is named now. */
+  #startAnew(peer: SetPeer, moved: boolean, reborn: boolean): void {
+    const { name, address, incarnation } = peer;
+    const link = this.#links.get(name);
+    if (link !== undefined && reborn && !isLife(link, incarnation)) {
+      this.#cut(link, { code: CLOSE.superseded, reason: 'a new life of the peer' });
+    } else if (link !== undefined && moved && !isAt(link, address)) {
+      this.#cut(link, { code: CLOSE.none, reason: `${name} is now at ${address}` });
+    }
+    this.#stopDialing(peer);
+    peer.redialMs = FIRST_REDIAL_MS;
+    if (!this.#links.has(name)) this.#adopt(peer);
+  }
+
+  /** Gives the newest life of the peer, of those that are meant, that has dialled us already its bare name. */
+  #adopt({ name, address, incarnation }: SetPeer): void {
     const newest = [...this.#links.values()]
-      .filter((link) => link.key !== name && link.name === name && isAt(link, address))
+      .filter((link) => link.key !== name && link.name === name)
+      .filter((link) => isAt(link, address) && isLife(link, incarnation))
       .sort((a, b) => b.incarnation - a.incarnation)[0];
     if (newest === undefined) return;
     this.#takeDown(newest, `from here on its key is ${name}`);
@@ -379,3 +388,11 @@ export class PeerLinks {
 }
 
 const isAt = (link: Link, address: string): boolean => address === '' || link.address === address;
+
+const isLife = (link: Link, incarnation: number | undefined): boolean =>
+  incarnation === undefined || link.incarnation === incarnation;
+
+const dropQueue = (peer: SetPeer): void => {
+  peer.queue.clear();
+  peer.queuedBytes = 0;
+};

@@ -13,6 +13,8 @@ interface Node {
   readonly listener: LinkListener;
   /** Names under which others are known here, "server" or "n2#7". */
   readonly links: Map<string, Link>;
+  /** Whom it dials, and dials again, under the names of nodes. */
+  readonly dialled: Set<string>;
 }
 
 /** One end of a link: the node at the other end, and the name we have there. */
@@ -53,17 +55,21 @@ export class DirectNetwork {
   }
 
   readonly network: Network = (name, incarnation, listener) => {
-    const node: Node = { name, incarnation, listener, links: new Map() };
+    const node: Node = { name, incarnation, listener, links: new Map(), dialled: new Set() };
     this.#nodes.set(name, node);
-    const dialled = new Set<string>();
     const links: Links = {
       send: (to, channel, bytes) => {
         this.#send(node, to, channel, bytes);
       },
       setPeer: (peer, _address, dial) => {
-        if (dialled.has(peer)) return;
-        dialled.add(peer);
-        if (dial === 'always' || name < peer) this.#dial(node, peer);
+        if (node.dialled.has(peer)) return;
+        if (dial === 'lower-name' && name > peer) return;
+        node.dialled.add(peer);
+        this.#dial(node, peer);
+      },
+      removePeer: (peer) => {
+        node.dialled.delete(peer);
+        this.#break(node, peer);
       },
       stop: () => {
         this.#remove(node);
@@ -86,7 +92,8 @@ export class DirectNetwork {
   #dial(node: Node, peerName: string): void {
     this.#queue.after(this.#random() * this.#options.maxDelayMs, () => {
       const peer = this.#nodes.get(peerName);
-      if (this.#nodes.get(node.name) !== node) return;
+      if (this.#nodes.get(node.name) !== node || !node.dialled.has(peerName)) return;
+      if (node.links.has(peerName)) return;
       if (peer === undefined || this.#isCutOff(node.name) || this.#isCutOff(peerName)) {
         this.#queue.after(REDIAL_MS, () => {
           this.#dial(node, peerName);

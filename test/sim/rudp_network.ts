@@ -53,8 +53,13 @@ class SimulatedLinks implements Links {
     this.#drain();
   };
 
-  readonly setPeer = (name: string, address: string, dial: 'always' | 'lower-name'): void => {
-    this.#links.setPeer(name, address, dial);
+  readonly setPeer: Links['setPeer'] = (name, address, dial, incarnation): void => {
+    this.#links.setPeer(name, address, dial, incarnation);
+    this.#drain();
+  };
+
+  readonly removePeer = (name: string): void => {
+    this.#links.removePeer(name, this.#owner.queue.now);
     this.#drain();
   };
 

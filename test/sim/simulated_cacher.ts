@@ -3,6 +3,7 @@
 import { newCacher } from '../../cacher/cacher_core.ts';
 import * as core from '../../cacher/cacher_core.ts';
 import type { Cacher, CacherCommand } from '../../cacher/cacher_state.ts';
+import { OtherMembers } from '../../cacher/other_members.ts';
 import { COURSE } from '../../cacher/replacement.ts';
 import { decode, encode } from '../../protocol/codec.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
@@ -25,6 +26,7 @@ export class SimulatedCacher {
   readonly #world: World;
   readonly #links: Links;
   readonly cacher: Cacher;
+  readonly #others: OtherMembers;
   readonly #applications = new Map<string, (message: Message) => void>();
   #timerMs = Infinity;
   #pausedUntilMs = 0;
@@ -38,6 +40,7 @@ export class SimulatedCacher {
     this.#world = world;
     const { node, incarnation } = settings;
     const options = { ...settings, address: node, policy: COURSE };
+    this.#others = new OtherMembers(node);
     this.#rate = settings.clockRate;
     this.#offsetMs = settings.clockOffsetMs;
     this.cacher = newCacher(options, this.now);
@@ -158,9 +161,7 @@ export class SimulatedCacher {
         break;
       }
       case 'peers':
-        for (const { node, address } of command.members) {
-          if (node !== this.node) this.#links.setPeer(node, address, 'lower-name');
-        }
+        this.#others.follow(command.members, this.#links);
         break;
       case 'registered':
         this.ready = true;

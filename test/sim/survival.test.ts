@@ -32,6 +32,12 @@ describe('survival in virtual time', () => {
     expect(survival?.longestWaitMs).to.be.greaterThan(0);
   });
 
+  it('has nobody wait for an order to be repeated when a node has started again', () => {
+    const { failure, survival } = simulate(survivalOptions(2, 'dc'), () => undefined);
+    expect(failure, 'replay: npm run sim -- --survival --profile dc --seed 2').to.equal(undefined);
+    expect(survival?.longestWaitMs).to.be.lessThan(1000);
+  });
+
   it('has leases and spaces between kills that fit its profile', () => {
     expect(survivalOptions(1, undefined).killSpacingMs).to.equal(1500);
     expect(survivalOptions(1, 'geo-satellite').killSpacingMs).to.equal(7200);

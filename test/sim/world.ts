@@ -16,7 +16,13 @@ export interface LinkListener {
 /** A node's links to others by name, as rudp/peer_links.ts gives them. */
 export interface Links {
   readonly send: (to: string, channel: number, bytes: Uint8Array, priority?: Priority) => void;
-  readonly setPeer: (name: string, address: string, dial: 'always' | 'lower-name') => void;
+  readonly setPeer: (
+    name: string,
+    address: string,
+    dial: 'always' | 'lower-name',
+    incarnation?: number,
+  ) => void;
+  readonly removePeer: (name: string) => void;
   /** Closes everything; nothing is heard any more. */
   readonly stop: () => void;
   /** The process is gone without a word. */

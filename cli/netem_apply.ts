@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { faultOf } from '../netem/fault.ts';
 import { faultInWords } from '../netem/fault_words.ts';
 import { Holder, HOLD_LEASE_MS, type HoldEnd } from '../netem/holder.ts';
+import { missingInWords } from '../netem/missing.ts';
 import { parseGroups, planPartition, planProfile, type Plan, type Target } from '../netem/plan.ts';
 import { profileNamed } from '../netem/profile_file.ts';
 import { FsError } from '../protocol/errors.ts';
@@ -53,12 +54,14 @@ const begin = async (
   leaseMs: number,
   signal?: AbortSignal,
 ): Promise<void> => {
-  await holder.connect();
+  await holder.connect(signal);
   const { missing } = await holder.begin(leaseMs, signal);
   if (missing.length === plan.size) {
     // An open connection would keep this process, and an agent, from ending.
     await holder.release();
-    throw new FsError('ECONNLOST', missing[0]?.reason ?? 'no node has a part in it');
+    const [first] = missing;
+    const why = first === undefined ? 'no node has a part in it' : missingInWords(first);
+    throw new FsError('ECONNLOST', why);
   }
   for (const { node, reason } of missing) {
     printError(`warning: ${node} has not taken it (${reason})`);

@@ -75,13 +75,14 @@ const clusterOf = (running: readonly Container[], engine: 'relay' | 'tc'): Netem
       address: engine === 'tc' ? addressOf(each) : `${addressOf(each)}:${port(each)}`,
     })),
     engine,
-    dial: (node) => {
+    dial: (node, signal) => {
       const member = members.get(node);
       const id = member?.Id ?? node;
       const socket = member === undefined ? undefined : variable(member, 'COOPFS_NETEM');
       const as = engine === 'tc' ? ['--user', 'root'] : [];
       const at = engine === 'tc' || socket === undefined ? [] : [socket];
-      return dialCommand(node, ['docker', 'exec', '-i', ...as, id, 'sh', '-c', AGENT, 'sh', ...at]);
+      const agent = ['sh', '-c', AGENT, 'sh', ...at];
+      return dialCommand(node, ['docker', 'exec', '-i', ...as, id, ...agent], signal);
     },
     leaseMs: leaseOf(members.get(SERVER)),
     control: containerControl(new Map([...members].map(([name, { Id }]) => [name, Id]))),

@@ -2,11 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
+import { isUnreachable } from '../netem/agent_link.ts';
 import { faultOf } from '../netem/fault.ts';
 import { leaseWarning } from '../netem/lease_fit.ts';
 import { actionInWords, type Scenario } from '../netem/scenario.ts';
 import { readScenario, scenarioNames } from '../netem/scenario_file.ts';
-import { FsError } from '../protocol/errors.ts';
 import { print, printError, runs, withExamples } from './action.ts';
 import { EXIT, UsageError } from './exit_status.ts';
 import { untilInterrupted } from './interruption.ts';
@@ -44,14 +44,14 @@ const leaseWarnings = ({ steps }: Scenario, leaseMs: number | undefined): Set<st
 
 /**
  * Has the nodes look at every fault before the first step, as a kernel may not have some of them. One that does not
- * answer may be back in time. @throws FsError EINVAL for a fault that a node refuses.
+ * answer may be back in time. @throws FsError for a fault that a node refuses.
  */
 const checkFaults = async (cluster: NetemCluster, steps: readonly PlannedStep[]): Promise<void> => {
   if (cluster.engine !== 'tc') return;
   for (const { plan } of steps) {
     if (plan === undefined) continue;
     await commandsOf(cluster, plan).catch((error: unknown) => {
-      if (error instanceof FsError && error.code === 'EINVAL') throw error;
+      if (!isUnreachable(error)) throw error;
     });
   }
 };

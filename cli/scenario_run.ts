@@ -1,11 +1,13 @@
 /** Does I/O: carries a scenario out on a cluster, step by step; nothing of it is left when it is over. */
 
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AgentLink } from '../netem/agent_link.ts';
 import { Holder, HOLD_LEASE_MS } from '../netem/holder.ts';
+import { missingInWords } from '../netem/missing.ts';
 import { planPartition, planProfile, type NetemNode, type Plan } from '../netem/plan.ts';
 import { actionInWords, checkScenario, type Scenario, type Step } from '../netem/scenario.ts';
-import { messageOf } from '../protocol/errors.ts';
+import { FsError, messageOf } from '../protocol/errors.ts';
 import type { NetemCluster } from './netem_cluster.ts';
 import type { NodeControl } from './node_control.ts';
 
@@ -75,6 +77,8 @@ class ScenarioRun {
   readonly #faults: Promise<void>[] = [];
   /** Starts of nodes that are under way: the steps after them do not wait. */
   readonly #starting: Promise<void>[] = [];
+  /** Faults that a node never had, though it was reached: a sentence each. */
+  readonly #refusals: string[] = [];
 
   constructor(surroundings: ScenarioSurroundings) {
     this.#with = surroundings;
@@ -126,6 +130,14 @@ class ScenarioRun {
     await Promise.all(this.#faults);
   }
 
+  /** After the end. @throws FsError EINVAL for a fault that did not happen at a node, which refused it. */
+  checkFaults(): void {
+    const [first, ...more] = this.#refusals;
+    if (first === undefined) return;
+    const others = more.length === 0 ? '' : ` (and ${more.length} more such faults)`;
+    throw new FsError('EINVAL', `${first}${others}`);
+  }
+
   #nowMs(): number {
     return performance.now() - this.#startMs;
   }
@@ -160,6 +172,9 @@ class ScenarioRun {
     for (const { node, reason } of missing) this.#tell(`${node} has not taken it yet: ${reason}`);
     const leftMs = forMs === undefined ? undefined : forMs - (this.#nowMs() - startMs);
     const end = await holder.keep(leftMs, signal);
+    for (const each of holder.refused) {
+      this.#refusals.push(`"${words}" has not happened at ${missingInWords(each)}`);
+    }
     if (end === 'over') this.#tell(`over: ${words}`);
     if (end === 'cleared') this.#tell(`cleared by another command: ${words}`);
   }
@@ -172,15 +187,31 @@ class ScenarioRun {
   }
 }
 
-/** Agents that have to be started are, before the clock of the scenario runs, and stay until it is over. */
-const reachAgents = async ({ nodes, dial }: NetemCluster): Promise<AgentLink[]> => {
-  const reached = await Promise.allSettled(nodes.map(({ name }) => dial(name)));
-  return reached.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+/**
+ * Agents that have to be started are, before the clock of the scenario runs, and stay until it is over. When `signal`
+ * aborts, who is not reached by then is not waited for.
+ */
+const reachAgents = async (
+  { nodes, dial }: NetemCluster,
+  signal: AbortSignal,
+): Promise<AgentLink[]> => {
+  const links: AgentLink[] = [];
+  const reached = nodes.map(async ({ name }) => {
+    const link = await dial(name, signal);
+    if (signal.aborted) link.close();
+    else links.push(link);
+  });
+  const over = new AbortController();
+  const aborted = once(signal, 'abort', { signal: over.signal }).catch(() => undefined);
+  if (!signal.aborted) await Promise.race([Promise.allSettled(reached), aborted]);
+  over.abort();
+  return links;
 };
 
 /**
  * Resolves when the scenario is over; when `signal` aborts, that is at once, and it throws. Either
  * way its faults have ended then, and what it had paused goes on; what it had killed stays so.
+ * @throws FsError at its end for a fault that a node refused: what it was to show has not happened.
  */
 export const runScenario = async (
   { endMs }: Scenario,
@@ -188,7 +219,7 @@ export const runScenario = async (
   surroundings: ScenarioSurroundings,
   signal: AbortSignal,
 ): Promise<void> => {
-  const links = await reachAgents(surroundings.cluster);
+  const links = await reachAgents(surroundings.cluster, signal);
   const run = new ScenarioRun(surroundings);
   try {
     for (const planned of steps) {
@@ -204,4 +235,5 @@ export const runScenario = async (
     await run.end();
     for (const link of links) link.close();
   }
+  run.checkFaults();
 };

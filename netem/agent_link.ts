@@ -27,11 +27,16 @@ const answerIn = (line: string): { readonly number: number } => {
   }
 };
 
+/** Whether an agent was not reached, and may be later; any other error is what it, or its start, had to say. */
+export const isUnreachable = (error: unknown): boolean =>
+  error instanceof FsError && (error.code === 'ECONNLOST' || error.code === 'ETIMEDOUT');
+
 interface Waiting {
   readonly take: (answer: unknown) => void;
   readonly fail: (error: Error) => void;
 }
 
+/** Its errors do not name the node, which they call "it": whoever tells one puts the name before it. */
 export class AgentLink {
   readonly node: string;
   readonly #stream: Duplex;
@@ -44,9 +49,7 @@ export class AgentLink {
     return new Promise((resolve, reject) => {
       const socket = createConnection(path);
       socket.once('error', (error) => {
-        reject(
-          new FsError('ECONNLOST', `no agent of ${node} answers at ${path}: ${error.message}`),
-        );
+        reject(new FsError('ECONNLOST', `no agent answers at ${path}: ${error.message}`));
       });
       socket.once('connect', () => {
         resolve(new AgentLink(node, socket));
@@ -101,7 +104,7 @@ export class AgentLink {
       this.#stream.write(`${JSON.stringify({ number, ...request })}\n`);
     });
     const failure = failureSchema.safeParse(answer);
-    if (failure.success) throw new FsError('EINVAL', `${this.node}: ${failure.data.error}`);
+    if (failure.success) throw new FsError('EINVAL', failure.data.error);
     const schema = ANSWERS[request.do];
     return schema.parse(answer) as Answer<D>;
   }
@@ -118,7 +121,7 @@ export class AgentLink {
   }
 
   #lose(cause: string): void {
-    this.#lost ??= new FsError('ECONNLOST', `the agent of ${this.node} is lost: ${cause}`);
+    this.#lost ??= new FsError('ECONNLOST', `its agent is lost: ${cause}`);
     for (const { fail } of this.#waiting.values()) fail(this.#lost);
     this.#waiting.clear();
     this.#stream.destroy();

@@ -3,6 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError } from '../protocol/errors.ts';
 import { besideModule } from './program_place.ts';
@@ -54,10 +55,15 @@ export const complaintOf = (child: ChildProcess): (() => string | undefined) => 
 
 /**
  * Connects to the agent at `path`; if there is none, starts one that outlives this process, by the words
- * of `enter` before its own. @throws FsError ECONNLOST with what it said if it does not come up.
+ * of `enter` before its own. @throws FsError EINVAL with what it said if it ends at its start, ETIMEDOUT, ECONNLOST
+ * when `signal` aborts.
  */
-export const reachAgent = async (path: string, enter: readonly string[]): Promise<Socket> => {
-  mkdirSync(AGENT_FOLDER, { recursive: true, mode: 0o700 });
+export const reachAgent = async (
+  path: string,
+  enter: readonly string[],
+  signal?: AbortSignal,
+): Promise<Socket> => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let child: ChildProcess | undefined;
   let complaint: (() => string | undefined) | undefined;
   try {
@@ -65,14 +71,15 @@ export const reachAgent = async (path: string, enter: readonly string[]): Promis
       const told = complaint?.();
       const socket = await socketAt(path).catch(() => undefined);
       if (socket !== undefined) return socket;
-      if (told !== undefined) throw new FsError('ECONNLOST', told);
+      if (told !== undefined) throw new FsError('EINVAL', told);
+      if (signal?.aborted === true) throw new FsError('ECONNLOST', 'it is not waited for');
       if (child === undefined) {
         const own = [process.execPath, ...process.execArgv, AGENT_PROGRAM, 'serve', path];
         const [program = '', ...args] = [...enter, ...own];
         child = spawn(program, args, { detached: true, stdio: ['ignore', 'ignore', 'pipe'] });
         complaint = complaintOf(child);
       }
-      await pause(POLL_MS);
+      await pause(POLL_MS, undefined, { ...(signal && { signal }) }).catch(() => undefined);
     }
     throw new FsError('ETIMEDOUT', `no agent answers at ${path} after ${START_LIMIT_MS / 1000} s`);
   } finally {

@@ -2,7 +2,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { FsError, messageOf } from '../protocol/errors.ts';
-import type { AgentLink } from './agent_link.ts';
+import { isUnreachable, type AgentLink } from './agent_link.ts';
+import type { Missing } from './missing.ts';
 import type { Plan } from './plan.ts';
 
 /** How long a node keeps a setting whose command is gone; renewed five times as often. */
@@ -21,13 +22,8 @@ export interface HoldingTimes {
 
 const TIMES: HoldingTimes = { renewalMs: 600, patienceMs: 1500, firstPatienceMs: 10_000 };
 
-export type Dial = (node: string) => Promise<AgentLink>;
-
-/** A node that did not take its setting, and why. */
-export interface Missing {
-  readonly node: string;
-  readonly reason: string;
-}
+/** Connects to the agent of a node, which may have to be started; not when `signal` aborts before. */
+export type Dial = (node: string, signal?: AbortSignal) => Promise<AgentLink>;
 
 export interface Held {
   readonly missing: readonly Missing[];
@@ -44,9 +40,12 @@ export class Holder {
   readonly #links = new Map<string, AgentLink>();
   /** Nodes that have not answered yet: they are not asked again meanwhile. */
   readonly #asked = new Set<string>();
+  /** What nodes that were reached have said against it; they may have taken it since. */
+  readonly #refusals = new Map<string, string>();
+  readonly #taken = new Set<string>();
   #cleared = false;
   /** A node that is reached only now has come too late. */
-  #closed = false;
+  readonly #closed = new AbortController();
 
   constructor(plan: Plan, dial: Dial, times = TIMES) {
     this.#plan = plan;
@@ -54,10 +53,17 @@ export class Holder {
     this.#times = times;
   }
 
-  /** Connects to all nodes, for which an agent may have to be started; `hold` says who is not reached. */
-  async connect(): Promise<void> {
+  /** Connects to all nodes, unless `signal` aborts; `hold` says who is not reached. */
+  async connect(signal?: AbortSignal): Promise<void> {
     await Promise.all(
-      [...this.#plan.keys()].map((node) => this.#linkTo(node).catch(() => undefined)),
+      [...this.#plan.keys()].map((node) => this.#linkTo(node, signal).catch(() => undefined)),
+    );
+  }
+
+  /** The nodes that have refused their setting, in their own words, and at no time had it. */
+  get refused(): readonly Missing[] {
+    return [...this.#refusals].flatMap(([node, reason]) =>
+      this.#taken.has(node) ? [] : [{ node, reason }],
     );
   }
 
@@ -85,9 +91,12 @@ export class Holder {
         const link = await this.#linkTo(node);
         const { outcome } = await link.ask<'hold'>({ do: 'hold', setting, leaseMs });
         this.#cleared ||= outcome === 'cleared';
+        this.#taken.add(node);
         return undefined;
       } catch (error) {
-        return { node, reason: messageOf(error) };
+        const reason = messageOf(error);
+        if (!isUnreachable(error)) this.#refusals.set(node, reason);
+        return { node, reason };
       } finally {
         this.#asked.delete(node);
       }
@@ -140,7 +149,7 @@ export class Holder {
 
   /** Ends the settings of the plan where they are, and the connections. */
   async release(): Promise<void> {
-    this.#closed = true;
+    this.#closed.abort();
     const ends = [...this.#links.values()].map(async (link) => {
       const setting = this.#plan.get(link.node);
       if (setting !== undefined && !link.lost) {
@@ -154,18 +163,20 @@ export class Holder {
 
   /** Ends the connections; the settings go on until their leases end. */
   close(): void {
-    this.#closed = true;
+    this.#closed.abort();
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
   }
 
-  async #linkTo(node: string): Promise<AgentLink> {
+  async #linkTo(node: string, signal?: AbortSignal): Promise<AgentLink> {
     const known = this.#links.get(node);
     if (known?.lost === false) return known;
-    const link = await this.#dial(node);
-    if (this.#closed) {
+    const closed = this.#closed.signal;
+    const ends = signal === undefined ? closed : AbortSignal.any([closed, signal]);
+    const link = await this.#dial(node, ends);
+    if (closed.aborted) {
       link.close();
-      throw new FsError('ECONNLOST', `${node} was reached too late`);
+      throw new FsError('ECONNLOST', 'it was reached too late');
     }
     this.#links.set(node, link);
     return link;

@@ -1,8 +1,10 @@
 /** I/O: measures the path between two nodes by probes of their agents. */
 
 import { randomBytes } from 'node:crypto';
+import { FsError, messageOf } from '../protocol/errors.ts';
 import type { AgentLink } from './agent_link.ts';
 import { longestDelayMs, type Fault } from './fault.ts';
+import { missingInWords } from './missing.ts';
 
 /** How probes are sent: how many, how far apart, and how long the last answers are waited for. */
 export interface ProbePace {
@@ -39,6 +41,12 @@ export interface PathMeasure {
   readonly leastMs: number | undefined;
 }
 
+/** @throws FsError that names the node: of two it would not be known which. */
+const named = <T>({ node }: AgentLink, answer: Promise<T>): Promise<T> =>
+  answer.catch((error: unknown) => {
+    throw new FsError('ECONNLOST', missingInWords({ node, reason: messageOf(error) }));
+  });
+
 /** Sends probes from one agent's node to another's and back. @throws FsError if one is lost. */
 export const measurePath = async (
   from: AgentLink,
@@ -48,10 +56,11 @@ export const measurePath = async (
 ): Promise<PathMeasure> => {
   const token = randomBytes(4).readUInt32BE();
   const durationMs = pace.count * pace.everyMs + pace.waitMs;
-  await to.ask<'expect'>({ do: 'expect', token, forMs: 2 * durationMs });
+  await named(to, to.ask<'expect'>({ do: 'expect', token, forMs: 2 * durationMs }));
   const request = { do: 'probe', token, peer: address, ...pace } as const;
-  const { sent, received, meanMs, leastMs } = await from.ask<'probe'>(request, durationMs);
-  const { count: arrived } = await to.ask<'arrived'>({ do: 'arrived', token });
+  const probed = await named(from, from.ask<'probe'>(request, durationMs));
+  const { sent, received, meanMs, leastMs } = probed;
+  const { count: arrived } = await named(to, to.ask<'arrived'>({ do: 'arrived', token }));
   const none = received === 0;
   return {
     sent,

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { NO_FAULT, faultOf, type Profile } from '../../netem/fault.ts';
 import { Holder, HOLD_LEASE_MS } from '../../netem/holder.ts';
 import { leaseNeededMs } from '../../netem/lease_fit.ts';
+import { missingInWords } from '../../netem/missing.ts';
 import { planProfile } from '../../netem/plan.ts';
 import { DEFAULT_LEASE_MS } from '../lease_terms.ts';
 import { localCluster } from '../netem_cluster.ts';
@@ -66,9 +67,11 @@ export const underProfile = async <T>(
   const id = `experiment.${randomBytes(4).toString('hex')}`;
   const holder = new Holder(planProfile(nodes, profile, { kind: 'all' }, context.seed, id), dial);
   await holder.connect();
-  const { missing } = await holder.begin(HOLD_LEASE_MS);
-  if (missing.length > 0) await holder.release();
-  if (missing.length > 0) throw new Error(`${missing[0]?.node ?? ''}: ${missing[0]?.reason ?? ''}`);
+  const [first] = (await holder.begin(HOLD_LEASE_MS)).missing;
+  if (first !== undefined) {
+    await holder.release();
+    throw new Error(missingInWords(first));
+  }
   const over = new AbortController();
   const held = holder.keep(undefined, over.signal);
   try {

@@ -31,8 +31,8 @@ describe('the agents that are reached', () => {
     const { labels, missed } = await clearAt(found.reached, 'all');
     expect([...labels]).to.deep.equal(['dc at n3']);
     expect(missed).to.have.members([
-      'n1 has not cleared: n1: tc failed',
-      'n2 has not cleared: the agent of n2 is lost: it closed the connection',
+      'n1 has not cleared: tc failed',
+      'n2 has not cleared: its agent is lost: it closed the connection',
     ]);
     for (const { link } of found.reached) link.close();
   });

@@ -1,6 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { planScenario, runScenario, type ControlledCluster } from '../../cli/scenario_run.ts';
+import type { AgentLink } from '../../netem/agent_link.ts';
+import type { Dial } from '../../netem/holder.ts';
 import { parseScenario } from '../../netem/scenario_file.ts';
+import { FsError } from '../../protocol/errors.ts';
 import { FakeAgent } from '../netem/fake_agent.ts';
 
 /** Less than the patience with a node that does not answer, and far more than the steps take. */
@@ -68,5 +72,73 @@ end: 250ms
     const both = [{ id: 'id.2' }, { id: 'id.3' }];
     expect(ends(agents.n1)).to.have.deep.members(both);
     expect(ends(agents.n2)).to.have.deep.members(both);
+  });
+
+  const nothing = (): Promise<void> => Promise.resolve();
+  const clusterOf = (dial: Dial): ControlledCluster => ({
+    nodes: ['n1', 'n2'].map((name) => ({ name, address: `${name}:7000` })),
+    engine: 'tc',
+    dial,
+    leaseMs: undefined,
+    control: { kill: nothing, restart: nothing, pause: nothing, continue: nothing, close: nothing },
+  });
+
+  /** What becomes of a cut and a profile for a moment. */
+  const outcomeOf = async (cluster: ControlledCluster, signal: AbortSignal): Promise<string> => {
+    const text = `
+about: a test
+steps:
+  - { at: 0s, partition: 'n1 | n2', for: 20ms }
+  - { at: 10ms, apply: lossy, for: 20ms }
+end: 50ms
+`;
+    const scenario = parseScenario(text, 'test.yaml');
+    const steps = planScenario(scenario, cluster.nodes, 1, 'id');
+    const surroundings = { cluster, tell: () => undefined };
+    return runScenario(scenario, steps, surroundings, signal).then(() => 'over', String);
+  };
+
+  it('fails after its end if a node has refused a fault, which it names with the node and the reason', async () => {
+    const agents = { n1: new FakeAgent(), n2: new FakeAgent() };
+    const { answer } = agents.n2;
+    agents.n2.answer = (request) =>
+      request.do === 'hold' && request.setting.kind === 'profile'
+        ? { error: 'the engine tc needs nft' }
+        : answer(request);
+    const cluster = clusterOf((node) => Promise.resolve(agents[node as 'n1'].dial(node)));
+    const said = await outcomeOf(cluster, new AbortController().signal);
+    expect(said).to.match(
+      /^FsError: "apply lossy[^"]*" has not happened at n2: the engine tc needs nft$/,
+    );
+    expect(agents.n1.count('clear'), 'it was carried out to its end').to.equal(2);
+  });
+
+  it('does not fail for a node that was not reached, as those are that it has killed', async () => {
+    const agent = new FakeAgent();
+    const cluster = clusterOf((node) =>
+      node === 'n1'
+        ? Promise.resolve(agent.dial(node))
+        : Promise.reject(new FsError('ECONNLOST', 'no agent answers')),
+    );
+    expect(await outcomeOf(cluster, new AbortController().signal)).to.equal('over');
+  });
+
+  it('does not wait for an agent when it is interrupted, and lets go of one that comes later', async () => {
+    const agents = { n1: new FakeAgent(), n2: new FakeAgent() };
+    let come: (link: AgentLink) => void = () => undefined;
+    const late = new Promise<AgentLink>((resolve) => (come = resolve));
+    const cluster = clusterOf((node) =>
+      node === 'n1' ? Promise.resolve(agents.n1.dial(node)) : late,
+    );
+    const stop = new AbortController();
+    const ended = outcomeOf(cluster, stop.signal);
+    await nextTurn();
+    stop.abort(new Error('interrupted'));
+    expect(await ended).to.equal('Error: interrupted');
+    const link = agents.n2.dial('n2');
+    come(link);
+    // Bounded by mocha.
+    while (!link.lost) await nextTurn();
+    expect(agents.n2.asked).to.deep.equal([]);
   });
 });

@@ -138,7 +138,7 @@ describe('the agent of a node', () => {
       engine.obstacle = () => Promise.resolve();
       return Promise.reject(new Error('no sch_netem'));
     };
-    expect(await failureOf(hold(settingOf('b')))).to.contain('n1: no sch_netem');
+    expect(await failureOf(hold(settingOf('b')))).to.equal('FsError: no sch_netem');
     expect(engine.applied).to.deep.equal([['a'], ['a']]);
     expect((await show()).settings.map(({ id }) => id)).to.deep.equal(['a']);
     expect(await hold(settingOf('b')), 'nobody has cleared it').to.deep.equal({ outcome: 'new' });
@@ -183,7 +183,7 @@ describe('the agent of a node', () => {
       table.hold(settingOf(`s${count}`), LONG_MS, performance.now());
     }
     expect(await failureOf(hold(settingOf('more')))).to.contain(
-      `n1: this node has ${SETTINGS_LIMIT} settings already`,
+      `this node has ${SETTINGS_LIMIT} settings already`,
     );
   });
 
@@ -205,9 +205,9 @@ describe('the agent of a node', () => {
 
   it('says what is wrong with a request, and goes on answering', async () => {
     const odd = { ...settingOf('a'), kind: 'odd' } as unknown as Setting;
-    expect(await failureOf(hold(odd))).to.contain('n1: setting.kind: ');
-    expect(await failureOf(hold(settingOf('not an id')))).to.contain('n1: setting.id: ');
-    expect(await failureOf(hold(settingOf('a'), -1))).to.contain('n1: leaseMs: ');
+    expect(await failureOf(hold(odd))).to.contain('setting.kind: ');
+    expect(await failureOf(hold(settingOf('not an id')))).to.contain('setting.id: ');
+    expect(await failureOf(hold(settingOf('a'), -1))).to.contain('leaseMs: ');
     expect(await hold(settingOf('a'))).to.deep.equal({ outcome: 'new' });
   });
 
@@ -228,7 +228,7 @@ describe('the agent of a node', () => {
     await end;
     expect(engine.closed).to.equal(1);
     expect(table.settings()).to.deep.equal([]);
-    expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent of n1 answers');
+    expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent answers');
     agent = await NetemAgent.listen(path, table, engine);
   });
 
@@ -239,7 +239,7 @@ describe('the agent of a node', () => {
     const second = failureOf(hold(settingOf('b')));
     await until(() => table.settings().length === 2);
     const ends = [agent.close(), agent.close()];
-    expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent of n1 answers');
+    expect(await failureOf(AgentLink.dial('n1', path))).to.contain('no agent answers');
     expect([await first, await second].join()).to.match(/lost.*lost/);
     expect(engine.closed, 'while it applies').to.equal(0);
     pass();

@@ -23,7 +23,7 @@ describe('a connection to an agent', () => {
       ['x'.repeat(5 * 1024 * 1024), 'a line has more than 4194304 characters'],
     ] as const) {
       const { error, lost } = await endWith(text);
-      expect(error).to.match(/the agent of n1 is lost: its answers cannot be read: /);
+      expect(error).to.match(/its agent is lost: its answers cannot be read: /);
       expect(error.endsWith(`: ${cause}`), cause).to.equal(true);
       expect(lost).to.equal(true);
     }
@@ -33,7 +33,7 @@ describe('a connection to an agent', () => {
     const failureOf = (script: string): Promise<string> =>
       dialCommand('n1', ['sh', '-c', script]).then(() => 'it has not failed', String);
     expect(await failureOf('read request; echo OCI runtime exec failed; exit 126')).to.match(
-      /the agent of n1 is lost: .* OCI runtime exec failed$/,
+      /its agent is lost: .* OCI runtime exec failed$/,
     );
     expect(await failureOf('read request; echo no such container >&2; exit 1')).to.match(
       /: no such container$/,

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { AgentLink } from '../../netem/agent_link.ts';
@@ -56,13 +57,44 @@ describe('whoever holds a plan', () => {
     down.add('n2');
     const { missing } = await holder.hold(LEASE_MS);
     expect(missing).to.have.deep.members([
-      { node: 'n1', reason: 'n1: no sch_netem' },
+      { node: 'n1', reason: 'no sch_netem' },
       { node: 'n2', reason: 'no n2' },
     ]);
     down.delete('n2');
     expect((await holder.hold(LEASE_MS)).missing.map(({ node }) => node)).to.deep.equal(['n1']);
     expect(n2.count('hold')).to.equal(1);
     holder.close();
+  });
+
+  it('knows who has refused at all times: not who took it in the end, nor who was not reached', async () => {
+    const { holder, down, n1, n2 } = start();
+    const { answer } = n1;
+    for (const agent of [n1, n2]) agent.answer = () => ({ error: 'no nft' });
+    await holder.hold(LEASE_MS);
+    n1.answer = answer;
+    n2.hangUp();
+    down.add('n2');
+    await holder.hold(LEASE_MS);
+    expect(holder.refused).to.deep.equal([{ node: 'n2', reason: 'no nft' }]);
+    await holder.release();
+    expect(holder.refused, 'it is known after the end').to.have.length(1);
+    const never = start();
+    never.down.add('n1');
+    await never.holder.hold(LEASE_MS);
+    expect(never.holder.refused).to.deep.equal([]);
+    never.holder.close();
+  });
+
+  it('does not wait for a node to be reached when it is interrupted', async () => {
+    const plan: Plan = new Map([['n1', settingOf('n1')]]);
+    const holder = new Holder(plan, async (_, signal) => {
+      await once(signal ?? new EventTarget(), 'abort');
+      throw new FsError('ECONNLOST', 'interrupted');
+    });
+    const stop = new AbortController();
+    const connected = holder.connect(stop.signal);
+    stop.abort();
+    await connected;
   });
 
   it('renews the others meanwhile if one does not answer, and does not ask that one twice', async () => {
@@ -90,9 +122,7 @@ describe('whoever holds a plan', () => {
   it('begins with patience, but not with a refusal, nor for longer than it is asked to', async () => {
     const { holder, n1, n2 } = start();
     n1.answer = () => ({ error: 'no' });
-    expect((await holder.begin(LEASE_MS)).missing).to.deep.equal([
-      { node: 'n1', reason: 'n1: no' },
-    ]);
+    expect((await holder.begin(LEASE_MS)).missing).to.deep.equal([{ node: 'n1', reason: 'no' }]);
     expect(n2.count('hold')).to.equal(1);
     n1.answer = () => undefined;
     const stop = new AbortController();
@@ -172,7 +202,7 @@ describe('whoever holds a plan', () => {
       reach(link);
       expect((await held).missing).to.deep.include({
         node: 'n2',
-        reason: 'n2 was reached too late',
+        reason: 'it was reached too late',
       });
       await until(() => link.lost);
       expect(agents.n2.asked).to.deep.equal([]);

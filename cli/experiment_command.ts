@@ -58,9 +58,13 @@ const facts = ({ seed, quick, engine }: Context): (readonly [string, string])[] 
 const WITHOUT_NETEM =
   'this kernel has no sch_netem, which the engine tc needs for that; --engine relay needs nothing of the kernel';
 
+/** Words into a network namespace that goes with the command. */
+const THROW_AWAY = ['unshare', '--net', '--'];
+
 /** A kernel without sch_netem has a part of the faults by the engine tc. */
 const lackingOf = async (engine: Context['engine']): Promise<Context['lacking']> => {
-  const isWhole = engine !== 'tc' || networkUnavailable() !== undefined || (await hasNetem());
+  const isWhole =
+    engine !== 'tc' || networkUnavailable() !== undefined || (await hasNetem(THROW_AWAY));
   return (profile) => (isWhole || !needsNetem(faultOf(profile, 'up')) ? undefined : WITHOUT_NETEM);
 };
 

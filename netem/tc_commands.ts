@@ -41,8 +41,8 @@ const CLASS_RATE = '32gbit';
 const CLASS_QUANTUM = 60_000;
 /** A device for what comes in: only what goes out can be queued. */
 const INTAKE_PREFIX = 'cfs-';
-/** A device that is there for a moment, to find out what the kernel has. */
-export const TRIAL_DEVICE = `${INTAKE_PREFIX}trial`;
+/** Begins the names of devices that are there for a moment, to find out what the kernel has. */
+export const TRIAL_PREFIX = `${INTAKE_PREFIX}t`;
 
 const intakeOf = (device: string): string => `${INTAKE_PREFIX}${seedOf(device).toString(36)}`;
 

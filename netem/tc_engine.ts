@@ -1,13 +1,15 @@
 /** I/O: the engine `tc`: has the kernel's own queues in this network namespace do what is asked for. */
 
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { Socket } from 'node:dgram';
 import { release } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { z } from 'zod';
 import { FsError } from '../protocol/errors.ts';
 import type { AgentEngine } from './agent.ts';
+import { isInstalled } from './installed.ts';
 import { PROBE_PORT, takeProbePort } from './probe_port.ts';
 import { Probing } from './probing.ts';
 import type { Setting } from './setting.ts';
@@ -21,7 +23,7 @@ import {
   isLacking,
   knowsSeed,
   removal,
-  TRIAL_DEVICE,
+  TRIAL_PREFIX,
   type Capabilities,
   type Command,
   type Qdisc,
@@ -43,17 +45,18 @@ interface Ran {
   readonly err: string;
 }
 
+const toolMissing = (tool: Command['tool']): FsError =>
+  new FsError(
+    'ENOENT',
+    `the engine tc needs ${tool}, which is not here: install ${PACKAGES[tool]}`,
+  );
+
 /** @throws FsError ENOENT if there is no such tool. */
 const run = async (tool: Command['tool'], args: readonly string[], input = ''): Promise<Ran> => {
   const child = spawn(tool, args, { stdio: 'pipe' });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', () => {
-      reject(
-        new FsError(
-          'ENOENT',
-          `the engine tc needs ${tool}, which is not here: install ${PACKAGES[tool]}`,
-        ),
-      );
+      reject(toolMissing(tool));
     });
     child.once('close', resolve);
   });
@@ -82,13 +85,25 @@ const runAll = async (commands: readonly Command[]): Promise<void> => {
   }
 };
 
-/** Whether the kernel has sch_netem, tried at a device of its own. If there can be none, what is asked for will say why. */
-export const hasNetem = async (): Promise<boolean> => {
-  const { status } = await run('ip', ['link', 'add', TRIAL_DEVICE, 'type', 'ifb']);
-  if (status !== 0) return true;
-  const { err } = await run('tc', `qdisc add dev ${TRIAL_DEVICE} root netem limit 1`.split(' '));
-  await run('ip', ['link', 'del', TRIAL_DEVICE]);
-  return !isLacking(err);
+/** Tells what tc says; nothing if there can be no such device. It goes however the script ends. */
+const TRIAL = `device=${TRIAL_PREFIX}$$
+  trap 'ip link del "$device" 2>/dev/null' EXIT
+  trap 'exit 1' HUP INT TERM
+  ip link add "$device" type ifb 2>/dev/null || exit 0
+  tc qdisc add dev "$device" root netem limit 1 2>&1`;
+
+/**
+ * Whether the kernel has sch_netem, tried at a device of its own in this network namespace, or the one into which the
+ * words of `enter` lead. If it cannot be tried, what is asked for will say why.
+ */
+export const hasNetem = async (enter: readonly string[] = []): Promise<boolean> => {
+  const [program, ...args] = [...enter, 'sh', '-c', TRIAL];
+  try {
+    await promisify(execFile)(program, args);
+    return true;
+  } catch (error) {
+    return !isLacking((error as { readonly stdout?: string }).stdout ?? '');
+  }
 };
 
 export class TcEngine implements AgentEngine {
@@ -133,6 +148,8 @@ export class TcEngine implements AgentEngine {
   async preview(setting: Setting): Promise<string[]> {
     const present = await this.#present();
     const commands = await this.#construction(present, [...this.#table.settings(), setting]);
+    const missing = commands.find(({ tool }) => !isInstalled(tool));
+    if (missing !== undefined) throw toolMissing(missing.tool);
     return [...(await this.#removal(present)), ...commands].map(commandText);
   }
 

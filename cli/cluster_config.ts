@@ -42,9 +42,13 @@ const schema = z
     writebackIntervalMs: z.number().positive(),
     logLevel: value.logLevel,
     basePort: port.optional(),
-    /** With a network namespace for each daemon; else all are at `host`. */
+    /** With a network namespace for each daemon; else all are at `host`. There as long as the cluster runs. */
     network: z
-      .object({ name: z.string().min(1), subnet: z.string().min(1) })
+      .object({
+        // They are words of shell scripts.
+        name: z.string().regex(/^coopfs[0-9a-f]{1,8}$/),
+        subnet: z.string().regex(/^\d{1,3}(\.\d{1,3}){2}$/),
+      })
       .readonly()
       .optional(),
     /** Absolute; where it is missing, cluster.key in the folder. */

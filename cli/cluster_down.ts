@@ -2,7 +2,7 @@
 
 import { SERVER } from '../protocol/ids.ts';
 import { clusterPaths, requireClusterConfig } from './cluster_config.ts';
-import { removeNetwork } from './cluster_network.ts';
+import { ownerOf, removeNetwork } from './cluster_network.ts';
 import { withClusterLock } from './cluster_up.ts';
 import { errorToldSince, logLength, stopDaemon } from './daemon_process.ts';
 import { readProcessFile, removeProcessFile } from './process_file.ts';
@@ -36,7 +36,7 @@ export const bringDown = async (dir: string): Promise<Stopped[]> => {
         problem: errorToldSince(log, logStart),
       });
     }
-    if (config.network !== undefined) await removeNetwork(config.network.name);
+    if (config.network !== undefined) await removeNetwork(config.network, ownerOf(paths.root));
     return outcomes;
   });
 };

@@ -4,45 +4,53 @@
  */
 
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { clearAgents } from '../netem/agent_process.ts';
 import { isInstalled } from '../netem/installed.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
 import { UsageError } from './exit_status.ts';
+import { freeSubnet } from './free_subnet.ts';
+import {
+  makeScript,
+  NAMESPACES,
+  removeNodesScript,
+  removeScript,
+  type ScriptFor,
+} from './network_script.ts';
 
-/** Where `ip netns` has the namespaces. */
-export const NAMESPACES = '/run/netns';
-const TOOLS = ['ip', 'nsenter'];
+const TOOLS = ['ip', 'tc', 'nsenter', 'unshare', 'flock'];
 /** A device's name has at most 15 characters (IFNAMSIZ of the kernel), of which "coopfs" are six. */
-const HASH_DIGITS = 8;
-const HUB = 'hub';
-/** Of 10.64.0.0/10, a part of what is private (RFC 1918) that few use: the subnets are /24. */
-const SECOND_BYTE_FROM = 64;
-const SECOND_BYTES = 64;
-const BYTE = 256;
-const SUBNETS = SECOND_BYTES * BYTE;
-const PLACES_TRIED = 512;
+const NAME_BYTES = 4;
+/** Where the search for a subnet may begin. */
+const STARTS = 2 ** 14;
 /** The last place of a subnet; that of the file server is the first one. */
-export const THIS_MACHINE = 254;
+const THIS_MACHINE = 254;
+const CACHERS_LIMIT = THIS_MACHINE - 2;
 
 export interface ClusterNetwork {
-  /** Of the device of this machine, and the beginning of the names of all namespaces. */
+  /** Of the device of this machine and of the hub; the namespaces of nodes have a dash after it, and the node's name. */
   readonly name: string;
   /** The first three bytes of all addresses, such as 10.77.3. */
   readonly subnet: string;
 }
 
-/** The name is the folder's: whatever is left of it is found again. */
-export const networkName = (root: string): string =>
-  `coopfs${createHash('sha256').update(root).digest('hex').slice(0, HASH_DIGITS)}`;
+/** Whoever copies a folder must not have the network of the one that was copied. */
+export const newNetworkName = (): string => `coopfs${randomBytes(NAME_BYTES).toString('hex')}`;
+
+/** By what a network knows the folder of its cluster, which keeps that when it is moved. */
+export const ownerOf = (root: string): string => {
+  const { dev, ino } = statSync(root, { bigint: true });
+  return `coopfs cluster ${dev}:${ino}`;
+};
 
 export const namespaceOf = ({ name }: Pick<ClusterNetwork, 'name'>, node: string): string =>
   `${name}-${node}`;
 
-export const namespaceFile = (network: ClusterNetwork, node: string): string =>
+export const namespaceFile = (network: Pick<ClusterNetwork, 'name'>, node: string): string =>
   join(NAMESPACES, namespaceOf(network, node));
 
 /** The words that start a command in the namespace of a node. */
@@ -52,11 +60,18 @@ export const enterWords = (network: ClusterNetwork, node: string): string[] => [
   '--',
 ];
 
-export const addressAt = ({ subnet }: ClusterNetwork, place: number): string => {
-  if (place < THIS_MACHINE) return `${subnet}.${place}`;
+/** @throws UsageError if a subnet has not so many places. */
+export const checkPlaces = (cachers: number): void => {
+  if (cachers <= CACHERS_LIMIT) return;
   throw new UsageError(
-    `a cluster in namespaces has at most ${THIS_MACHINE - 2} cachers: expected fewer, or a cluster without --namespaces`,
+    `a cluster in namespaces has at most ${CACHERS_LIMIT} cachers, not ${cachers}: expected fewer, or a cluster ` +
+      'without --namespaces',
   );
+};
+
+export const addressAt = ({ subnet }: ClusterNetwork, place: number): string => {
+  checkPlaces(place - 1);
+  return `${subnet}.${place}`;
 };
 
 /** Why there can be no such network here; undefined if there can. */
@@ -67,31 +82,6 @@ export const networkUnavailable = (): string | undefined => {
   return missing.length === 0
     ? undefined
     : `it needs ${missing.join(' and ')}, which is not installed (Debian: iproute2, util-linux)`;
-};
-
-/** Shell commands that make the bridge, and the way to it from this machine. */
-export const hubScript = (network: ClusterNetwork): string => {
-  const hub = namespaceOf(network, HUB);
-  return `ip netns add ${hub}
-    ip -n ${hub} link add br0 type bridge
-    ip -n ${hub} link set br0 up
-    ip link add ${network.name} type veth peer name host netns ${hub}
-    ip -n ${hub} link set host master br0 up
-    ip addr add ${network.subnet}.${THIS_MACHINE}/24 dev ${network.name}
-    ip link set ${network.name} up
-    `;
-};
-
-/** Shell commands that make the namespace of a node, with the device e0, which has an address. */
-export const nodeScript = (network: ClusterNetwork, node: string, place: number): string => {
-  const [own, hub] = [namespaceOf(network, node), namespaceOf(network, HUB)];
-  return `ip netns add ${own}
-    ip -n ${own} link set lo up
-    ip link add e0 netns ${own} type veth peer name p${place} netns ${hub}
-    ip -n ${hub} link set p${place} master br0 up
-    ip -n ${own} addr add ${addressAt(network, place)}/24 dev e0
-    ip -n ${own} link set e0 up
-    `;
 };
 
 /** @throws FsError EIO with what a tool had to say. */
@@ -110,65 +100,86 @@ const run = async (program: string, ...args: readonly string[]): Promise<string>
 
 const routes = z.array(z.object({ dst: z.string() }));
 
-/** One that no route of this machine leads into, looked for from a place that the name tells. */
-const freeSubnet = async (name: string): Promise<string> => {
-  const shown = await run('ip', '-json', '-4', 'route', 'show', 'table', 'all');
-  const taken = routes.parse(JSON.parse(shown)).map(({ dst }) => dst);
-  const first = createHash('sha256').update(name).digest().readUInt16BE();
-  for (let at = first; at < first + PLACES_TRIED; at += 1) {
-    const number = at % SUBNETS;
-    const subnet = `10.${SECOND_BYTE_FROM + Math.floor(number / BYTE)}.${number % BYTE}`;
-    if (!taken.some((dst) => dst.startsWith(`${subnet}.`))) return subnet;
-  }
-  throw new FsError('EIO', 'the network of the cluster: no subnet of 10.64.0.0/10 is free');
-};
-
-/** The names of all namespaces that a network has. */
-const namespacesOf = (name: string): string[] =>
-  existsSync(NAMESPACES)
-    ? readdirSync(NAMESPACES).filter((each) => each.startsWith(`${name}-`))
-    : [];
-
-const deleteNamespaces = async (names: readonly string[]): Promise<void> => {
-  if (names.length > 0) {
-    await run('sh', '-ec', names.map((each) => `ip netns del ${each}`).join('\n'));
-  }
-};
-
-/** Removes all that is left of a network; nothing if there is nothing. What runs in it keeps its namespace until it ends. */
-export const removeNetwork = async (name: string): Promise<void> => {
-  const namespaces = namespacesOf(name);
-  // First: with a namespace the kernel takes its devices away some time later.
-  if (existsSync(`/sys/class/net/${name}`)) await run('ip', 'link', 'del', name);
-  await deleteNamespaces(namespaces);
-};
-
-/** A network for the cluster of this folder, to be made. @throws UsageError if there can be none here. */
-export const planNetwork = async (root: string): Promise<ClusterNetwork> => {
+/** A network that is not made yet. @throws UsageError if there can be none here. */
+export const planNetwork = async (): Promise<ClusterNetwork> => {
   const reason = networkUnavailable();
   if (reason !== undefined) throw new UsageError(`--namespaces cannot be had: ${reason}`);
-  const name = networkName(root);
-  return { name, subnet: await freeSubnet(name) };
+  const shown = await run('ip', '-json', '-4', 'route', 'show', 'table', 'all');
+  const taken = routes.parse(JSON.parse(shown)).map(({ dst }) => dst);
+  return { name: newNetworkName(), subnet: freeSubnet(taken, randomInt(STARTS)) };
 };
 
-/** Makes what is not there yet, a namespace for each of these nodes in the order of their places. */
+const scriptFor = ({ name }: Pick<ClusterNetwork, 'name'>, owner: string): ScriptFor => ({
+  name,
+  owner,
+  starter: process.pid,
+});
+
+/** The script that makes what is missing of a network, with a namespace for each of these nodes in the order of their places. */
+export const networkScript = (
+  network: ClusterNetwork,
+  owner: string,
+  nodes: readonly string[],
+): string => {
+  const members = nodes.map((node, index) => ({
+    namespace: namespaceOf(network, node),
+    port: `p${index + 1}`,
+    address: addressAt(network, index + 1),
+  }));
+  return makeScript(scriptFor(network, owner), `${network.subnet}.${THIS_MACHINE}`, members);
+};
+
+/** Makes and mends it. @throws FsError EIO if that fails, or it is not the owner's. */
 export const makeNetwork = async (
   network: ClusterNetwork,
+  owner: string,
   nodes: readonly string[],
 ): Promise<void> => {
-  const hub = existsSync(namespaceFile(network, HUB)) ? [] : [hubScript(network)];
-  const missing = nodes.flatMap((node, index) =>
-    existsSync(namespaceFile(network, node)) ? [] : [nodeScript(network, node, index + 1)],
-  );
-  await run('sh', '-ec', [...hub, ...missing].join(''));
+  await run('sh', '-ec', networkScript(network, owner, nodes));
 };
+
+/** The nodes that have a namespace. */
+export const nodesIn = (network: ClusterNetwork): string[] => {
+  const prefix = namespaceOf(network, '');
+  const there = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : [];
+  return there.filter((each) => each.startsWith(prefix)).map((each) => each.slice(prefix.length));
+};
+
+/** Looked at before agents are asked; a script looks again, under its lock. */
+const isOurs = ({ name }: ClusterNetwork, owner: string): boolean => {
+  try {
+    return ['', owner].includes(readFileSync(`/sys/class/net/${name}/ifalias`, 'utf8').trim());
+  } catch {
+    return true;
+  }
+};
+
+const remove = async (
+  network: ClusterNetwork,
+  owner: string,
+  nodes: readonly string[],
+  script: string,
+): Promise<void> => {
+  if (!isOurs(network, owner)) return;
+  await clearAgents(nodes.map((node) => namespaceFile(network, node)));
+  await run('sh', '-ec', script);
+};
+
+/**
+ * Removes all that is left of a network, if it is the owner's; nothing if there is nothing. What runs in it keeps its
+ * namespace until it ends, as agents do when they hold nothing.
+ */
+export const removeNetwork = (network: ClusterNetwork, owner: string): Promise<void> =>
+  remove(network, owner, nodesIn(network), removeScript(scriptFor(network, owner)));
 
 /** Takes nodes out of a network that stays. */
 export const removeFromNetwork = async (
   network: ClusterNetwork,
+  owner: string,
   nodes: readonly string[],
 ): Promise<void> => {
-  const theirs = nodes.map((node) => namespaceOf(network, node));
-  const there = namespacesOf(network.name).filter((each) => theirs.includes(each));
-  await deleteNamespaces(there);
+  if (nodes.length === 0) return;
+  const namespaces = nodes.map((node) => namespaceOf(network, node));
+  const script = removeNodesScript(scriptFor(network, owner), namespaces);
+  await remove(network, owner, nodes, script);
 };

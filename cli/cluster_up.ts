@@ -25,7 +25,10 @@ import {
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
 import { securityOf, type KeySource } from './cluster_key.ts';
 import {
+  checkPlaces,
   makeNetwork,
+  nodesIn,
+  ownerOf,
   planNetwork,
   removeFromNetwork,
   removeNetwork,
@@ -227,16 +230,24 @@ const startMissing = async (
 const formatDisk = (paths: ClusterPaths, { geometry, fill }: ClusterConfig): Promise<void> =>
   formatImage(paths.disk, geometry, { fill: fill.length === 1 ? fill : undefined });
 
-/** The network that a cluster shall have: where daemons of it run, the one that they are in. */
-const networkFor = async (
+/** The network of a cluster of which nothing runs. What is left of the one before it is removed. */
+const nextNetwork = async (
   paths: ClusterPaths,
   remembered: ClusterConfig | undefined,
   wish: ClusterWish,
 ): Promise<ClusterNetwork | undefined> => {
-  const has = remembered?.network;
-  if (!(remembered === undefined ? wish.namespaces : has !== undefined)) return undefined;
-  return has !== undefined && runs(paths, remembered) ? has : planNetwork(paths.root);
+  const had = remembered?.network;
+  if (!(remembered === undefined ? wish.namespaces : had !== undefined)) return undefined;
+  if (had !== undefined) await removeNetwork(had, ownerOf(paths.root));
+  return planNetwork();
 };
+
+/** After a failure, which is what is told: what goes wrong now only says whether it is all gone. */
+const isRemoved = (removal: Promise<void>): Promise<boolean> =>
+  removal.then(
+    () => true,
+    () => false,
+  );
 
 /** Whether any daemon of the cluster runs. */
 const runs = (paths: ClusterPaths, config: ClusterConfig | undefined): boolean =>
@@ -256,29 +267,31 @@ export const bringUp = async (
 ): Promise<UpReport> => {
   const paths = clusterPaths(dir);
   const wishedNodes = freeNodeNames([], wish.cachers).map((name) => ({ name, port: 1, pages: 1 }));
-  checkSocketPaths(paths, readClusterConfig(paths)?.nodes ?? wishedNodes);
+  const known = readClusterConfig(paths);
+  checkSocketPaths(paths, known?.nodes ?? wishedNodes);
+  if (known === undefined && wish.namespaces) checkPlaces(wish.cachers);
   return withClusterLock(paths, async () => {
     const remembered = readClusterConfig(paths);
     const diskExists = existsSync(paths.disk);
     const asWished = remembered ?? (await newConfig(wish, paths.disk, diskExists));
-    const network = await networkFor(paths, remembered, wish);
-    const config = await withUsablePorts(paths, { ...asWished, network });
     const isNew = !runs(paths, remembered);
+    const network = isNew ? await nextNetwork(paths, remembered, wish) : remembered?.network;
+    const owner = ownerOf(paths.root);
+    const config = await withUsablePorts(paths, { ...asWished, network });
     try {
       provideKey(paths, config);
       if (!diskExists) await formatDisk(paths, config);
       // First, so that there is no network that the other commands do not know of.
       writeClusterConfig(paths, config);
-      // What a command that was killed has left may be half of one.
-      if (network !== undefined && isNew) await removeNetwork(network.name);
-      if (network !== undefined) await makeNetwork(network, daemonNames(config));
+      if (network !== undefined) await makeNetwork(network, owner, daemonNames(config));
       const names = config.nodes.map(({ name }) => name);
       const outcome = await startMissing(paths, config, names, signal);
       return { config, paths, formatted: !diskExists, ...outcome };
     } catch (error) {
-      if (network !== undefined && isNew) await removeNetwork(network.name);
+      const isGone =
+        network === undefined || !isNew || (await isRemoved(removeNetwork(network, owner)));
       // What never was up is forgotten, so that it can be tried again with other options.
-      if (remembered === undefined) rmSync(paths.config, { force: true });
+      if (remembered === undefined && isGone) rmSync(paths.config, { force: true });
       if (remembered === undefined && !diskExists) rmSync(paths.disk, { force: true });
       throw error;
     }
@@ -318,14 +331,19 @@ export const addNodes = async (
     }));
     checkSocketPaths(paths, added);
     const config = { ...before, nodes: [...before.nodes, ...added] };
+    if (network !== undefined) checkPlaces(config.nodes.length);
+    const owner = ownerOf(paths.root);
+    const there = network === undefined ? [] : nodesIn(network);
     // First, so that no daemon runs that the other commands do not know of.
     writeClusterConfig(paths, config);
     try {
-      if (network !== undefined) await makeNetwork(network, daemonNames(config));
+      if (network !== undefined) await makeNetwork(network, owner, daemonNames(config));
       const outcome = await startMissing(paths, config, names, signal);
       return { config, paths, formatted: false, ...outcome };
     } catch (error) {
-      if (network !== undefined) await removeFromNetwork(network, names);
+      const made = names.filter((name) => !there.includes(name));
+      // What is left of them goes with the network.
+      if (network !== undefined) await isRemoved(removeFromNetwork(network, owner, made));
       writeClusterConfig(paths, before);
       throw error;
     }

@@ -1,11 +1,13 @@
 /** Does I/O: a cluster as `coopfs netem` sees it: its nodes, and how their agents are reached. */
 
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { AgentLink } from '../netem/agent_link.ts';
 import { dialNamespace } from '../netem/agent_process.ts';
 import { hasAgent } from '../netem/agent_socket.ts';
 import type { Dial } from '../netem/holder.ts';
 import type { NetemNode } from '../netem/plan.ts';
+import { FsError } from '../protocol/errors.ts';
 import { SERVER } from '../protocol/ids.ts';
 import {
   clusterPaths,
@@ -15,7 +17,7 @@ import {
   requireClusterConfig,
   serverAddress,
 } from './cluster_config.ts';
-import { namespaceFile } from './cluster_network.ts';
+import { namespaceFile, type ClusterNetwork } from './cluster_network.ts';
 import { UsageError } from './exit_status.ts';
 import { agentsInContainers, clusterInContainers } from './netem_containers.ts';
 import { clusterInNamespaces } from './netem_namespaces.ts';
@@ -137,6 +139,16 @@ const ownNode = (agent: string, engine: NetemCluster['engine'] | undefined): Net
   };
 };
 
+/** By agents in the namespaces of a local cluster, which has them as long as it runs. */
+const dialIn =
+  (network: ClusterNetwork, dir: string): Dial =>
+  (node, signal) => {
+    const namespace = namespaceFile(network, node);
+    if (existsSync(namespace)) return dialNamespace(node, namespace, signal);
+    const why = `the cluster does not run; start it by "coopfs cluster up --dir ${quoted(dir)}"`;
+    return Promise.reject(new FsError('ENOENT', `it has no network namespace: ${why}`));
+  };
+
 /**
  * A local cluster. Its daemons have agents with the engine `relay`; for `tc` its nodes need namespaces, and have
  * agents there. @throws UsageError if there is none, or it has no namespaces.
@@ -167,6 +179,6 @@ export const localCluster = (
   return {
     ...same,
     nodes: daemonNames(config).map((name) => ({ name, address: hostOf(config, name) })),
-    dial: (node) => dialNamespace(node, namespaceFile(network, node)),
+    dial: dialIn(network, dir),
   };
 };

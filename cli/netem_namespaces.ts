@@ -5,9 +5,9 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { dialNamespace } from '../netem/agent_process.ts';
 import { FsError, messageOf } from '../protocol/errors.ts';
-import { NAMESPACES } from './cluster_network.ts';
 import { UsageError } from './exit_status.ts';
 import type { NetemCluster } from './netem_cluster.ts';
+import { NAMESPACES } from './network_script.ts';
 
 const addresses = z.array(
   z.object({ addr_info: z.array(z.object({ local: z.string() })).default([]) }),
@@ -42,7 +42,7 @@ export const clusterInNamespaces = async (
   return {
     nodes,
     engine: 'tc',
-    dial: (node) => dialNamespace(node, files.get(node) ?? ''),
+    dial: (node, signal) => dialNamespace(node, files.get(node) ?? '', signal),
     leaseMs: undefined,
     control: undefined,
   };

@@ -1,6 +1,6 @@
 /** Does I/O: a cluster of processes as users start it, in a temporary folder; each can be killed, paused, started. */
 
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, existsSync, lstatSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
@@ -14,7 +14,8 @@ import {
   type ClusterPaths,
 } from './cluster_config.ts';
 import { cacherCommand, serverCommand } from './cluster_daemons.ts';
-import { removeNetwork } from './cluster_network.ts';
+import { guardCluster } from './cluster_guard.ts';
+import { ownerOf, removeNetwork } from './cluster_network.ts';
 import { PROGRAM, startDaemon } from './daemon_process.ts';
 import { isRunning, readProcessFile, type ProcessIdentity } from './process_file.ts';
 import { SERVER, type NodeId } from '../protocol/ids.ts';
@@ -81,26 +82,14 @@ const inTime = async <T>(answer: Promise<T>, limitMs: number): Promise<T> => {
   }
 };
 
-/** A cluster that is being started when its guard wants to stop it is locked. */
-const GUARD_TRIES = 20;
-
-/** Stops a cluster and removes its folder when this process ends without having done it, by a kill say. */
-const guard = (folder: string, root: string): ChildProcess => {
-  const script = `cat >/dev/null; tries=${GUARD_TRIES}
-    until "$0" "$1" cluster down --dir "$2" >/dev/null 2>&1 || [ $((tries -= 1)) -eq 0 ]; do sleep 0.2; done
-    rm -rf "$3"`;
-  const child = spawn('sh', ['-c', script, process.execPath, MAIN, root, folder], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  child.unref();
-  return child;
-};
-
 export class ProcessCluster {
   readonly #folder = mkdtempSync(join(tmpdir(), 'coopfs-processes-'));
   readonly paths: ClusterPaths = clusterPaths(join(this.#folder, 'c'));
-  readonly #guard = guard(this.#folder, this.paths.root);
+  readonly #guard = guardCluster({
+    folder: this.#folder,
+    lock: this.paths.lock,
+    stop: [process.execPath, MAIN, 'cluster', 'down', '--dir', this.paths.root],
+  });
   readonly #connections: CoopFs[] = [];
   #asking: CoopFs | undefined;
   #starting: Promise<unknown> = Promise.resolve();
@@ -246,7 +235,7 @@ export class ProcessCluster {
       );
       await Promise.all(running.map((name) => this.kill(name)));
       const { network } = requireClusterConfig(this.paths);
-      if (network !== undefined) await removeNetwork(network.name);
+      if (network !== undefined) await removeNetwork(network, ownerOf(this.paths.root));
     }
     this.#closed = true;
     rmSync(this.#folder, { recursive: true, force: true });

@@ -12,7 +12,7 @@ import {
   type ClusterConfig,
 } from '../../cli/cluster_config.ts';
 import { cacherCommand, serverCommand } from '../../cli/cluster_daemons.ts';
-import { addressAt, networkName } from '../../cli/cluster_network.ts';
+import { addressAt, checkPlaces, newNetworkName } from '../../cli/cluster_network.ts';
 import { UsageError } from '../../cli/exit_status.ts';
 import { FOREVER_MS } from '../../cli/option_values.ts';
 import { SERVER, type NodeId } from '../../protocol/ids.ts';
@@ -137,12 +137,17 @@ describe('the daemons of a cluster', () => {
   it('are at most as many as a subnet has addresses for', () => {
     const network = { name: 'coopfs1', subnet: '10.70.3' };
     expect(addressAt(network, 253)).to.equal('10.70.3.253');
-    expect(() => addressAt(network, 254)).to.throw(UsageError, /at most 252 cachers/);
+    expect(() => addressAt(network, 254)).to.throw(UsageError, /at most 252 cachers, not 253/);
+    checkPlaces(252);
+    expect(() => {
+      checkPlaces(253);
+    }).to.throw(UsageError, /at most 252 cachers, not 253/);
   });
 
   it('have a network whose name the kernel takes, and which is theirs alone', () => {
-    expect(networkName('/tmp/c')).to.match(/^coopfs[0-9a-f]{8}$/);
-    expect(networkName('/tmp/c')).to.equal(networkName('/tmp/c')).and.not.equal(networkName('/c'));
+    expect(newNetworkName())
+      .to.match(/^coopfs[0-9a-f]{8}$/)
+      .and.not.equal(newNetworkName());
   });
 
   it('get the key file of the cluster, wherever it is, or none', () => {

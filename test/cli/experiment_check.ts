@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
-import { NAMESPACES, networkName } from '../../cli/cluster_network.ts';
 import { queuesUnavailable } from '../netem/namespaces.ts';
 import { coopfs, endOf, startCoopfs } from './coopfs.ts';
+import { agentTraces, networkNameIn, processesOf, traces } from './network_traces.ts';
 
 const POLL_MS = 20;
 
@@ -50,28 +50,18 @@ describe('coopfs experiment', function () {
       const mine = clusters().find((name) => !before.includes(name));
       const sockets = mine === undefined ? '' : join(tmpdir(), mine, 'c', 'run');
       if (mine === undefined || !existsSync(sockets)) continue;
-      if (readdirSync(sockets).includes('n1.sock')) return { child, end, mine };
+      if (!readdirSync(sockets).includes('n1.sock')) continue;
+      return { child, end, mine, network: networkNameIn(join(tmpdir(), mine, 'c')) };
     }
   };
 
-  /** Processes whose command line has this in it. */
-  const processesOf = (name: string): string[] =>
-    readdirSync('/proc').filter((pid) => {
-      if (!/^\d+$/.test(pid)) return false;
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(name);
-      } catch {
-        return false;
-      }
-    });
+  /** What is there of the network of a cluster; the name is in its folder as long as that is there. */
+  const networkOf = (name: string | undefined): string[] =>
+    name === undefined ? [] : traces(name);
 
-  /** Network namespaces, and the device of this machine, of a cluster. */
-  const networkOf = (mine: string): string[] => {
-    const name = networkName(join(tmpdir(), mine, 'c'));
-    const namespaces = existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : [];
-    return [...namespaces, ...readdirSync('/sys/class/net')].filter((each) =>
-      each.startsWith(name),
-    );
+  /** Agents end a moment after the last command, bounded by mocha. */
+  const agentsEnd = async (before: readonly string[]): Promise<void> => {
+    while (agentTraces().some((each) => !before.includes(each))) await pause(POLL_MS);
   };
 
   for (const engine of ['relay', 'tc']) {
@@ -98,8 +88,9 @@ describe('coopfs experiment', function () {
 
       it('leaves no process and a partial report when it is interrupted', async () => {
         const out = join(folder, `part-${engine}`);
-        const { child, end, mine } = await begun(out, engine);
-        expect(networkOf(mine)).to.have.length(engine === 'tc' ? 7 : 0);
+        const agents = agentTraces();
+        const { child, end, mine, network } = await begun(out, engine);
+        expect(networkOf(network)).to.have.length(engine === 'tc' ? 7 : 0);
         child.kill('SIGINT');
         const { status, err } = await end;
         expect(status).to.equal(1);
@@ -107,17 +98,21 @@ describe('coopfs experiment', function () {
         expect(dataIn(out).partial).to.match(/interrupted after 0 of 2 steps/);
         expect(readFileSync(join(out, 'report.html'), 'utf8')).to.match(/This report is partial/);
         expect(clusters(), 'the cluster is gone').to.not.include(mine);
-        expect(networkOf(mine)).to.deep.equal([]);
+        expect(networkOf(network)).to.deep.equal([]);
+        await agentsEnd(agents);
       });
 
       it('leaves no process, no network and no folder when it is killed', async () => {
-        const { child, end, mine } = await begun(join(folder, `killed-${engine}`), engine);
+        const agents = agentTraces();
+        const out = join(folder, `killed-${engine}`);
+        const { child, end, mine, network } = await begun(out, engine);
         expect(processesOf(mine).length).to.be.greaterThan(1);
         child.kill('SIGKILL');
         await end;
         // Bounded by mocha: its cluster is stopped in order.
         while (clusters().includes(mine) || processesOf(mine).length > 0) await pause(POLL_MS);
-        expect(networkOf(mine)).to.deep.equal([]);
+        expect(networkOf(network)).to.deep.equal([]);
+        await agentsEnd(agents);
       });
     });
   }

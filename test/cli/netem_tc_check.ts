@@ -2,8 +2,9 @@ import { spawnSync, type ChildProcess } from 'node:child_process';
 import { release } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
+import { networkUnavailable } from '../../cli/cluster_network.ts';
 import { knowsSeed } from '../../netem/tc_commands.ts';
-import { Namespaces, namespacesUnavailable } from '../netem/namespaces.ts';
+import { Namespaces } from '../netem/namespaces.ts';
 import { coopfs, endOf, startCoopfs, type Ended } from './coopfs.ts';
 
 const NODES = ['server', 'n1', 'n2'];
@@ -14,7 +15,7 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
   const children: ChildProcess[] = [];
 
   before(function () {
-    const reason = namespacesUnavailable();
+    const reason = networkUnavailable();
     if (reason !== undefined) {
       console.log(`      left out: ${reason}`);
       this.skip();
@@ -29,7 +30,7 @@ describe('coopfs netem with the engine tc in network namespaces', function () {
   });
 
   after(async () => {
-    if (namespacesUnavailable() === undefined) await spaces.remove();
+    if (networkUnavailable() === undefined) await spaces.remove();
   });
 
   const netem = (...args: readonly string[]): Promise<Ended> =>

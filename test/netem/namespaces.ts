@@ -3,10 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import {
   addressAt,
-  hubScript,
   namespaceOf,
+  networkScript,
   networkUnavailable,
-  nodeScript,
   removeNetwork,
 } from '../../cli/cluster_network.ts';
 import { isInstalled } from '../../netem/installed.ts';
@@ -14,23 +13,19 @@ import { isInstalled } from '../../netem/installed.ts';
 const sh = (script: string): string =>
   execFileSync('sh', ['-ec', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
-/** Why there can be no namespaces, or no queues in them; undefined if there can. */
-export const namespacesUnavailable = (): string | undefined =>
-  networkUnavailable() ?? (isInstalled('tc') ? undefined : 'it needs tc (iproute2)');
-
-/** Why nothing can be lost in them; undefined if it can. Who has netem needs no nftables. */
+/** Why there can be no namespaces, or no losses in them; undefined if there can. Who has netem needs no nftables. */
 export const queuesUnavailable = (): string | undefined =>
-  namespacesUnavailable() ?? (isInstalled('nft') ? undefined : 'it needs nft (nftables)');
+  networkUnavailable() ?? (isInstalled('nft') ? undefined : 'it needs nft (nftables)');
 
 export class Namespaces {
   readonly nodes: readonly string[];
   readonly #network = { name: `coopfs${process.pid}`, subnet: '10.79.0' };
+  readonly #owner = `coopfs test ${process.pid}`;
 
   /** One namespace a node, with the device e0, on one bridge. */
   constructor(nodes: readonly string[]) {
     this.nodes = nodes;
-    sh(hubScript(this.#network));
-    for (const [index, node] of nodes.entries()) sh(nodeScript(this.#network, node, index + 1));
+    sh(networkScript(this.#network, this.#owner, nodes));
   }
 
   of(node: string): string {
@@ -59,6 +54,6 @@ export class Namespaces {
   }
 
   remove(): Promise<void> {
-    return removeNetwork(this.#network.name);
+    return removeNetwork(this.#network, this.#owner);
   }
 }

@@ -10,6 +10,7 @@ import { clusterInNamespaces } from '../../../cli/netem_namespaces.ts';
 import type { Target } from '../../../netem/plan.ts';
 import { profileNamed } from '../../../netem/profile_file.ts';
 import { messageOf } from '../../../protocol/errors.ts';
+import { agentTraces } from '../../cli/network_traces.ts';
 import { Namespaces } from '../namespaces.ts';
 import { Agents, folder, orders, tell } from './guest.ts';
 import type { Errand } from './errand.ts';
@@ -67,4 +68,4 @@ probe.end();
 // Agents wait for the next command for a while. The host bounds this.
 while (processes().length > 0) await pause(200);
 await spaces.remove();
-tell({ over: { namespaces: readdirSync('/run/netns'), agents: readdirSync('/run/coopfs-netem') } });
+tell({ over: { namespaces: readdirSync('/run/netns'), agents: agentTraces() } });

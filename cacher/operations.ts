@@ -82,7 +82,8 @@ const goThrough = (cacher: Cacher, cached: CachedFile, operation: Operation): bo
   } else {
     const write = { offset, bytes, client, operation: operation.request } as const;
     const keep = cached.pages > 0;
-    ask(cacher, cached, { type: 'writeThrough', request, file, ...write, keep }, operation);
+    const message = { type: 'writeThrough', request, file, ...write, keep, again: false } as const;
+    ask(cacher, cached, message, operation);
   }
   return false;
 };
@@ -151,8 +152,9 @@ export const writeThroughDone = (
 const takeThrough = (cached: CachedFile, request: number): Operation | undefined => {
   if (cached.want?.message.request !== request) return undefined;
   const { operation } = cached.want;
+  // An answer to something else, that had the same number.
+  if (operation?.through !== true) return undefined;
   cached.want = undefined;
-  assert(operation?.through === true, `file ${cached.file}: an answer for no operation`);
   // Its application may be gone.
   if (cached.operations[0] === operation) cached.operations.shift();
   return operation;

@@ -45,14 +45,21 @@ const holdingsOf = (cacher: Cacher): Holding[] => {
     const { file, copy, contentsTerm, version, onDisk, pledge } = cached;
     const own = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
     const held = isEntrusted(cached) ? 'dirty' : own;
-    // That nothing was written under the term that it was to own is worth as much as contents.
-    const kind = pledge !== undefined && held !== 'dirty' ? 'empty' : held;
-    const term = Math.max(contentsTerm, pledge?.term ?? 0);
-    if (kind !== undefined && holdings.length < HOLDINGS_LIMIT) {
-      holdings.push({ file, kind, term, version });
+    if (pledge === undefined || held === 'dirty') {
+      const term = Math.max(contentsTerm, pledge?.term ?? 0);
+      if (held !== undefined) holdings.push({ file, kind: held, term, version });
+      continue;
     }
+    // That nothing was written under the term that it was to own is worth as much as contents. A clean copy counts
+    // beside it: the order that made the pledge may have been late, of a transaction that was over.
+    const term = Math.max(contentsTerm, pledge.term);
+    holdings.push({ file, kind: 'empty', term, version });
+    if (held === 'clean') holdings.push({ file, kind: 'clean', term: contentsTerm, version });
   }
-  return holdings;
+  // Whatever does not fit must not be the only copy.
+  const clean = holdings.filter(({ kind }) => kind === 'clean');
+  const others = holdings.filter(({ kind }) => kind !== 'clean');
+  return [...others, ...clean].slice(0, HOLDINGS_LIMIT);
 };
 
 const beginRegistering = (cacher: Cacher): void => {
@@ -106,9 +113,13 @@ export const registered = (cacher: Cacher, message: Message<'registered'>): void
   members(cacher, message.members);
   heartbeat(cacher);
   for (const cached of cacher.files.values()) {
-    if (cached.want === undefined) continue;
-    cached.want.sentAtMs = cacher.now;
-    sendToServer(cacher, cached.want.message);
+    const { want } = cached;
+    if (want === undefined) continue;
+    const { message: asked } = want;
+    // The server may have done it, and forgotten that since (rule 4).
+    if (!resumed && asked.type === 'writeThrough') want.message = { ...asked, again: true };
+    want.sentAtMs = cacher.now;
+    sendToServer(cacher, want.message);
   }
   for (const relayed of cacher.relayed.values()) sendToServer(cacher, relayed.message);
   if (cacher.leaveSent) sendToServer(cacher, { type: 'leave' });
@@ -129,7 +140,12 @@ const startAnew = (
     cached.orders = [];
     cached.promotion = undefined;
     cached.prepared = undefined;
-    if (cached.copy === 'invalid' || (cached.copy === 'shared' && kept.has(cached.file))) continue;
+    if (cached.copy === 'invalid') continue;
+    if (cached.copy === 'shared' && kept.has(cached.file)) {
+      // The file is on the disk: whatever this node was to own is over.
+      cached.pledge = undefined;
+      continue;
+    }
     if (isEntrusted(cached)) hold(cached);
     else move(cached, 'registered-anew');
     const unwanted = !wanted.has(cached.file);

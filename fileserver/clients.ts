@@ -166,6 +166,7 @@ const perform = (
         request,
         operation: request,
         keep: false,
+        again: false,
       });
       break;
     }
@@ -186,7 +187,7 @@ export const submitWriteThrough = (
   requester: Requester,
   write: Omit<Message<'writeThrough'>, 'type'>,
 ): void => {
-  const { file, request, offset, bytes, client, operation, keep } = write;
+  const { file, request, offset, bytes, client, operation, keep, again } = write;
   submit(server, {
     ...newTransaction(file, requester, request),
     kind: 'writeThrough',
@@ -196,6 +197,8 @@ export const submitWriteThrough = (
     client,
     operation,
     keep,
+    again,
+    uncertain: false,
     term: 0,
     release: [],
     count: 0,

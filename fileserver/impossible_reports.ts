@@ -4,7 +4,7 @@
  */
 
 import { FsError } from '../protocol/errors.ts';
-import type { Holding } from '../protocol/fields.ts';
+import type { Holding, HoldingKind } from '../protocol/fields.ts';
 import { compareVersions, formatTerm, formatVersion, type NodeId } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import { entryOf, fileExists, type Server } from './server_state.ts';
@@ -87,13 +87,18 @@ export const impossibleAnswer = (
   }
 };
 
+/** A clean copy may stand beside the word that nothing was written under a term. */
+const isTwice = (before: HoldingKind | undefined, kind: HoldingKind): boolean =>
+  before !== undefined && !(before === 'empty' && kind === 'clean');
+
 /** Throws FsError EPROTO that names the first thing that cannot be. */
 export const checkHoldings = (server: Server, node: NodeId, holdings: readonly Holding[]): void => {
-  const seen = new Set<number>();
+  const seen = new Map<number, HoldingKind>();
   for (const holding of holdings) {
-    const { file } = holding;
-    const reason = seen.has(file) ? 'it is reported twice' : impossible(server, node, holding);
-    seen.add(file);
+    const { file, kind } = holding;
+    const twice = isTwice(seen.get(file), kind);
+    const reason = twice ? 'it is reported twice' : impossible(server, node, holding);
+    seen.set(file, kind);
     if (reason !== undefined) {
       throw new FsError('EPROTO', `${node} reports file ${file}, which cannot be: ${reason}`);
     }

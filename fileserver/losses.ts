@@ -40,8 +40,13 @@ const loseFrom = (server: Server, entry: DirectoryEntry, node: NodeId): void => 
     return;
   }
   for (const transaction of running) {
-    if (isVain(transaction, node)) giveUp(server, entry, transaction);
-    else stepOver(server, entry, transaction, node);
+    if (isVain(transaction, node)) {
+      giveUp(server, entry, transaction);
+      continue;
+    }
+    // Its next life counts its requests anew, and must not be answered for this one.
+    if (isRequester(transaction, node)) transaction.requester = { kind: 'server' };
+    stepOver(server, entry, transaction, node);
   }
   runQueue(server, entry);
 };

@@ -94,7 +94,8 @@ export const concerns = (transaction: Transaction, node: NodeId): boolean =>
   transaction.awaited.some((each) => each.from === node || each.resend.to === node) ||
   // The new pair is not in the directory before the grant; the old backup is not after it.
   (transaction.kind === 'getModified' &&
-    (transaction.backup === node || transaction.release === node));
+    (transaction.backup === node || transaction.release === node)) ||
+  (transaction.kind === 'recover' && (transaction.source === node || transaction.backup === node));
 
 /** True while the cluster still needs something of `node`. */
 const involved = (server: Server, node: NodeId): boolean => {

@@ -147,6 +147,7 @@ export const preempt = (server: Server, entry: DirectoryEntry): void => {
 const isWaitedFor = (server: Server, transaction: Transaction): boolean => {
   const { kind, requester } = transaction;
   if (kind === 'recover' || transaction.vain) return false;
+  if (kind === 'writeThrough' && requester.kind === 'server') return false;
   if (
     kind === 'getModified' &&
     (transaction.phase === 'grant' || transaction.phase === 'release')

@@ -39,7 +39,8 @@ interface Common {
   /** The order's sequence; 0 until the transaction starts. */
   sequence: number;
   readonly file: FileNumber;
-  readonly requester: Requester;
+  /** The server itself, too, once the member that asked is lost: what it asked for is no request of its next life. */
+  requester: Requester;
   readonly request: number;
   awaited: Awaited[];
   /** Disk operations that have not come back. */
@@ -107,6 +108,10 @@ export interface WriteThrough extends Common {
   readonly client: ClientId;
   readonly operation: number;
   readonly keep: boolean;
+  /** It was asked for under an earlier registration. */
+  readonly again: boolean;
+  /** Whether it was carried out then has been forgotten: it is not carried out now, and that is told. */
+  uncertain: boolean;
   term: number;
   phase: 'load' | 'quiesce' | 'commit' | 'release' | 'confirm';
   release: NodeId[];

@@ -120,6 +120,7 @@ export const MESSAGES = {
     client: is.client,
     operation: is.uint32,
     keep: is.flag,
+    again: is.flag,
   },
   writeThroughDone: { request, file, count: is.uint32, order, ...contents },
   openWriter: { request, file, client: is.client },

@@ -182,14 +182,19 @@ const apply = (server: Server, transaction: WriteThrough): void => {
   assert(contents !== undefined, `file ${file}: written without its contents`);
   transaction.phase = 'commit';
   const known = knownOutcome(contents, transaction);
+  // As long as there is room for more outcomes none has been forgotten.
+  transaction.uncertain =
+    transaction.again && known === undefined && contents.outcomes.length === OUTCOMES_KEPT;
+  const isNew = known === undefined && !transaction.uncertain;
   const bytes = contents.bytes.slice();
   const count = known?.count ?? clip(bytes.length, offset, transaction.bytes.length);
   // A retry of a write that was applied already must not be applied again (rule 4).
   // (A write of nothing may name any offset, which `set` would not take.)
-  if (known === undefined && count > 0) bytes.set(transaction.bytes.subarray(0, count), offset);
+  if (isNew && count > 0) bytes.set(transaction.bytes.subarray(0, count), offset);
   const outcome: Outcome = { client, operation, count };
-  const outcomes =
-    known === undefined ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT) : contents.outcomes;
+  const outcomes = isNew
+    ? [...contents.outcomes, outcome].slice(-OUTCOMES_KEPT)
+    : contents.outcomes;
   transaction.count = count;
   const version = { term: transaction.term, counter: contents.version.counter + 1 };
   commitContents(server, transaction, version, bytes, outcomes);
@@ -221,6 +226,11 @@ const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteTh
   const { file, request, requester, contents, count, keep } = transaction;
   assert(contents !== undefined, `file ${file}: synced without contents`);
   const { version, outcomes } = contents;
+  if (transaction.uncertain) {
+    const text = `the write to file ${file} was asked for before, and may or may not have happened`;
+    failRequest(server, requester, request, 'ETIMEDOUT', text);
+    return;
+  }
   if (requester.kind === 'client') {
     replyTo(server, requester, {
       type: 'writeDone',
@@ -232,7 +242,8 @@ const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteTh
     });
     return;
   }
-  assert(requester.kind === 'member', `file ${file}: the server itself writes through`);
+  // Whoever asked is lost.
+  if (requester.kind === 'server') return;
   if (keep) {
     entry.sharers.add(requester.node);
     transition(entry, 'read');

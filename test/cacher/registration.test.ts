@@ -44,7 +44,7 @@ describe('the registration of a cacher', () => {
     expect(types(run.sent())).to.deep.equal(['getModified']);
   });
 
-  it('says what is held', () => {
+  it('says what is held, clean copies last: there may be more than it can say', () => {
     const run = new CacherRun();
     run.read(1 as FileNumber);
     run.write('abc', FILE, 2);
@@ -52,8 +52,8 @@ describe('the registration of a cacher', () => {
     handlePeerUp(run.cacher, SERVER, run.now);
     const [register] = run.sent();
     expect(register?.type === 'register' && register.holdings).to.deep.equal([
-      { file: 1, kind: 'clean', term: 0, version: { term: 0, counter: 0 } },
       { file: FILE, kind: 'dirty', term: 1, version: { term: 1, counter: 1 } },
+      { file: 1, kind: 'clean', term: 0, version: { term: 0, counter: 0 } },
     ]);
   });
 

@@ -214,7 +214,14 @@ describe('daemons under bad input by UDP', function () {
     await serveDuring(async () => {
       for (const [operation, length] of lengths.entries()) {
         const bytes = new Uint8Array(length);
-        const write = { request: operation + 1, operation, bytes, keep: false, ...place } as const;
+        const write = {
+          request: operation + 1,
+          operation,
+          bytes,
+          keep: false,
+          again: false,
+          ...place,
+        } as const;
         await connection.send(encode({ type: 'writeThrough', ...write }));
       }
       let answers = 0;

@@ -193,7 +193,13 @@ describe('a write through the disk', () => {
     const { run } = start();
     run.register('n1');
     const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-    const through = { type: 'writeThrough', file: FILE, offset: 0, keep: false } as const;
+    const through = {
+      type: 'writeThrough',
+      file: FILE,
+      offset: 0,
+      keep: false,
+      again: false,
+    } as const;
     const client = 5 as ClientId;
     run.from('n1#1', { ...through, request: 1, client, operation: 1, bytes: text('one') });
     run.settle();
@@ -214,7 +220,13 @@ describe('a write through the disk', () => {
   it('of a cacher is cut at the end of the file', () => {
     const { run } = start();
     run.register('n1');
-    const through = { type: 'writeThrough', file: FILE, request: 1, keep: true } as const;
+    const through = {
+      type: 'writeThrough',
+      file: FILE,
+      request: 1,
+      keep: true,
+      again: false,
+    } as const;
     const bytes = new TextEncoder().encode('abc');
     run.from('n1#1', { ...through, client: 5 as ClientId, operation: 1, offset: 7, bytes });
     const answer = run.sent('n1#1').find((each) => each.type === 'writeThroughDone');

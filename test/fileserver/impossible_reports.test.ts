@@ -71,6 +71,14 @@ describe('what members report of their memory when they register', () => {
     const file = 1_000_000 as FileNumber;
     expect(answerTo({ ...dirty, file })).to.deep.equal(['EPROTO']);
     expect(answerTo(dirty, dirty)).to.deep.equal(['EPROTO']);
+    const [clean, empty] = [
+      { ...dirty, kind: 'clean' } as const,
+      { ...dirty, kind: 'empty' } as const,
+    ];
+    expect(answerTo(dirty, clean)).to.deep.equal(['EPROTO']);
+    expect(answerTo(clean, clean)).to.deep.equal(['EPROTO']);
+    // Nothing was written under the term, and there is a copy of what the disk has.
+    expect(answerTo(empty, clean)).to.not.include('EPROTO');
   });
 });
 

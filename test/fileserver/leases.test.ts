@@ -104,6 +104,18 @@ describe('the quiet time after a restart', () => {
     expect(codes(run.sent('n2#1'))).to.include('prepareBackup');
   });
 
+  it('has the margin of the lease that is waited for, which may be longer than that of this life', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    startQuiet(run.server, 25 * LEASE_MS, run.now);
+    run.register('n1', 'n2');
+    run.from('n1#1', { type: 'getModified', request: 1, file: FILE, holds: false });
+    // A clock that goes slow by 10 % makes 11.1 leases of 10.
+    run.pass(28 * LEASE_MS, 'n1', 'n2');
+    expect(codes(run.sent('n2#1'))).to.not.include('prepareBackup');
+    run.pass(4 * LEASE_MS, 'n1', 'n2');
+    expect(codes(run.sent('n2#1'))).to.include('prepareBackup');
+  });
+
   it('is none after a life without leases', () => {
     const run = new ServerRun('share', LEASE_MS);
     startQuiet(run.server, 0, run.now);

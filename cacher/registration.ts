@@ -40,25 +40,20 @@ const KIND_OF: Readonly<Partial<Record<CopyState, HoldingKind>>> = {
 };
 
 const holdingsOf = (cacher: Cacher): Holding[] => {
-  const holdings: Holding[] = [];
+  const clean: Holding[] = [];
+  const others: Holding[] = [];
   for (const cached of cacher.files.values()) {
     const { file, copy, contentsTerm, version, onDisk, pledge } = cached;
     const own = copy === 'reserved' && !onDisk ? undefined : KIND_OF[copy];
     const held = isEntrusted(cached) ? 'dirty' : own;
-    if (pledge === undefined || held === 'dirty') {
-      const term = Math.max(contentsTerm, pledge?.term ?? 0);
-      if (held !== undefined) holdings.push({ file, kind: held, term, version });
-      continue;
-    }
+    const term = Math.max(contentsTerm, pledge?.term ?? 0);
     // That nothing was written under the term that it was to own is worth as much as contents. A clean copy counts
     // beside it: the order that made the pledge may have been late, of a transaction that was over.
-    const term = Math.max(contentsTerm, pledge.term);
-    holdings.push({ file, kind: 'empty', term, version });
-    if (held === 'clean') holdings.push({ file, kind: 'clean', term: contentsTerm, version });
+    const kind = pledge !== undefined && held !== 'dirty' ? 'empty' : held;
+    if (held === 'clean') clean.push({ file, kind: held, term: contentsTerm, version });
+    if (kind !== undefined && kind !== 'clean') others.push({ file, kind, term, version });
   }
   // Whatever does not fit must not be the only copy.
-  const clean = holdings.filter(({ kind }) => kind === 'clean');
-  const others = holdings.filter(({ kind }) => kind !== 'clean');
   return [...others, ...clean].slice(0, HOLDINGS_LIMIT);
 };
 

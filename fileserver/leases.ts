@@ -6,10 +6,11 @@
 import type { MemberRecord, Server } from './server_state.ts';
 
 /** What a member's clock may lag behind ours: a quarter of the lease covers a drift of 10 %. */
-export const MARGIN_SHARE = 0.25;
+const MARGIN_SHARE = 0.25;
 
-export const marginMs = (server: Server): number =>
-  Math.max(server.options.marginMs, server.options.leaseMs * MARGIN_SHARE);
+/** Of a lease: that of this life of the server, unless another one is waited for. */
+export const marginMs = ({ options }: Server, leaseMs = options.leaseMs): number =>
+  Math.max(options.marginMs, leaseMs * MARGIN_SHARE);
 
 /**
  * Takes the echo that a heartbeat brings. False if the member does not seem to hear our answers: it

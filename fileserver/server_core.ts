@@ -19,7 +19,7 @@ import {
 import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
 import { flush } from './flushes.ts';
-import { afterPause, lostAtMs, MARGIN_SHARE, marginMs } from './leases.ts';
+import { afterPause, lostAtMs, marginMs } from './leases.ts';
 import { expireLeases } from './losses.ts';
 import { forget, giveUpMissing } from './lost_files.ts';
 import { memberRequest } from './member_requests.ts';
@@ -318,8 +318,8 @@ export const startQuiet = (server: Server, longestLeaseMs: number, now: number):
   server.now = now;
   if (longestLeaseMs === 0) return;
   // The lease may be longer than those of this life, and so may be what a slow clock makes of it.
-  const margin = Math.max(marginMs(server), longestLeaseMs * MARGIN_SHARE);
-  server.quietUntilMs = now + longestLeaseMs + margin;
+  const longest = Math.max(server.options.leaseMs, longestLeaseMs);
+  server.quietUntilMs = now + longestLeaseMs + marginMs(server, longest);
 };
 
 const endQuiet = (server: Server): void => {

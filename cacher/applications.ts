@@ -181,6 +181,17 @@ export const relayedAnswer = (
   if (message.type === 'writerClosed') return true;
   const application = cacher.applications.get(link);
   if (opening !== undefined) {
+    const asked = relayed.message;
+    // A server that was started anew may have been told of it as one that is open.
+    if (asked.type === 'openWriter') {
+      const { client, request: refused } = asked;
+      const closing = { file: opening, client, opening: refused } as const;
+      relay(cacher, NOBODY, 0, undefined, {
+        type: 'closeWriter',
+        request: newRequest(cacher),
+        ...closing,
+      });
+    }
     application?.files.delete(opening);
     application?.openings.delete(opening);
   }

@@ -232,8 +232,7 @@ const order = (cacher: Cacher, message: Message): boolean => {
     case 'collect':
     case 'readOnce':
       fileMessage(cacher, message, (_, cached) => {
-        // What is frozen waits for no backup any more.
-        if (cached.copy === 'frozen') orders.execute(cacher, cached, message);
+        if (orders.isDueAtOnce(cached, message)) orders.execute(cacher, cached, message);
         else orders.defer(cached, message);
       });
       return true;

@@ -6,7 +6,7 @@ import type { Message } from '../protocol/messages.ts';
 import { startWrite } from './backup_writes.ts';
 import { move, type CachedFile, type Operation } from './cached_file.ts';
 import { ask, isDegraded, newRequest, reply, replyFailed, type Cacher } from './cacher_state.ts';
-import { READABLE } from './copy_table.ts';
+import { DIRTY, READABLE } from './copy_table.ts';
 import { hasLease } from './leases.ts';
 import { execute } from './orders.ts';
 import { reserve, serveWaiting } from './pages.ts';
@@ -82,8 +82,9 @@ const goThrough = (cacher: Cacher, cached: CachedFile, operation: Operation): bo
   } else {
     const write = { offset, bytes, client, operation: operation.request } as const;
     const keep = cached.pages > 0;
-    const message = { type: 'writeThrough', request, file, ...write, keep, again: false } as const;
-    ask(cacher, cached, message, operation);
+    const registration = cacher.registration?.firstClient ?? 0;
+    const first = { keep, again: false, registration } as const;
+    ask(cacher, cached, { type: 'writeThrough', request, file, ...write, ...first }, operation);
   }
   return false;
 };
@@ -179,7 +180,7 @@ export const requestFailed = (
   const operation = cached.want?.operation;
   cached.want = undefined;
   // What it was entrusted with and is kept for a recovery is still told by it.
-  if (cached.copy !== 'frozen') cached.pledge = undefined;
+  if (!DIRTY.has(cached.copy) && cached.copy !== 'reserved') cached.pledge = undefined;
   if (cached.copy === 'arriving') move(cached, 'refused');
   // It may be over already: served from a copy that came another way, or its application is gone.
   if (operation === undefined || cached.operations[0] !== operation) return;

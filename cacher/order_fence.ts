@@ -19,6 +19,8 @@ const OF_A_ROLE: ReadonlySet<Message['type']> = new Set<Message['type']>([
   'confirmBackup',
   'expect',
   'recover',
+  'writeThroughDone',
+  'noBackup',
 ]);
 
 /**

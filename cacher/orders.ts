@@ -40,6 +40,10 @@ export const execute = (cacher: Cacher, cached: CachedFile, order: DeferredOrder
   }
 };
 
+/** What is frozen waits for no backup any more, nor do contents that were collected before. */
+export const isDueAtOnce = ({ copy }: CachedFile, { type }: DeferredOrder): boolean =>
+  copy === 'frozen' || (copy === 'writing-back' && type === 'collect');
+
 const sendData = (
   cacher: Cacher,
   cached: CachedFile,
@@ -363,11 +367,13 @@ export const noBackup = (
 ): void => {
   const { want } = cached;
   const { order, file } = message;
-  sendToServer(cacher, { type: 'received', order, file, held: true });
-  if (want?.message.type !== 'getModified' || want.message.request !== message.request) return;
+  const asked = want?.message.type === 'getModified' && want.message.request === message.request;
+  if (asked && cached.copy === 'arriving') move(cached, 'no-backup');
+  // Contents may have come by a repeated order that the server does not wait for any more.
+  sendToServer(cacher, { type: 'received', order, file, held: cached.copy !== 'invalid' });
+  if (!asked) return;
   cached.want = undefined;
   cached.pledge = undefined;
-  if (cached.copy === 'arriving') move(cached, 'no-backup');
   if (want.operation !== undefined) want.operation.through = true;
   if (cached.copy === 'invalid' && cached.operations.length === 0) releasePages(cacher, cached);
 };

@@ -112,7 +112,9 @@ export const registered = (cacher: Cacher, message: Message<'registered'>): void
     if (want === undefined) continue;
     const { message: asked } = want;
     // The server may have done it, and forgotten that since (rule 4).
-    if (!resumed && asked.type === 'writeThrough') want.message = { ...asked, again: true };
+    if (!resumed && asked.type === 'writeThrough') {
+      want.message = { ...asked, again: true, registration: firstClient };
+    }
     want.sentAtMs = cacher.now;
     sendToServer(cacher, want.message);
   }

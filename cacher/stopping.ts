@@ -1,6 +1,7 @@
 /** An orderly stop: what was begun is finished, what is dirty is handed over, the server lets go. */
 
 import type { FileNumber } from '../protocol/ids.ts';
+import type { CachedFile } from './cached_file.ts';
 import { log, sendToServer, type Cacher } from './cacher_state.ts';
 import { DIRTY } from './copy_table.ts';
 
@@ -28,20 +29,20 @@ export const unsavedFiles = (cacher: Cacher): FileNumber[] =>
     })
     .map(({ file }) => file);
 
-const holdsDirty = (cacher: Cacher): boolean => {
-  for (const { copy } of cacher.files.values()) if (DIRTY.has(copy)) return true;
-  return false;
-};
+/** Dirty contents, and the proof that nothing was written under a term, should the other party of it be lost. */
+const isNeeded = ({ copy, pledge }: CachedFile): boolean =>
+  DIRTY.has(copy) || copy === 'reserved' || pledge !== undefined;
 
 /** Takes the next step of a stop that is under way, if it can be taken. */
 export const goOnStopping = (cacher: Cacher): void => {
   if (!cacher.stopping || cacher.stopped) return;
+  const files = [...cacher.files.values()];
   if (cacher.registration === undefined) {
     stopNow(cacher);
   } else if (cacher.now >= cacher.stopDeadlineMs) {
     log(cacher, 'warn', 'stopping before everything could be handed over');
     stopNow(cacher, false);
-  } else if (!cacher.serverUp && !isBusy(cacher) && !holdsDirty(cacher)) {
+  } else if (!cacher.serverUp && !isBusy(cacher) && !files.some(isNeeded)) {
     // Nobody is there to take leave of, and nothing to hand over.
     stopNow(cacher);
   } else if (!cacher.leaveSent && !isBusy(cacher)) {

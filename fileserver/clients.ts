@@ -110,6 +110,9 @@ const takeUp = (server: Server, client: DirectClient, message: ClientRequest): v
   waiting.set(message.request, bytes);
 };
 
+/** Of a write through, what only members may have otherwise: they keep copies, and register anew. */
+const OF_A_CLIENT = { keep: false, again: false, registration: 0 } as const;
+
 const perform = (
   server: Server,
   link: string,
@@ -165,8 +168,7 @@ const perform = (
         file,
         request,
         operation: request,
-        keep: false,
-        again: false,
+        ...OF_A_CLIENT,
       });
       break;
     }

@@ -5,7 +5,7 @@ import type { Message } from '../protocol/messages.ts';
 import { clip } from '../protocol/open_files.ts';
 import { submitWriteThrough } from './clients.ts';
 import { submit } from './scheduler.ts';
-import { sendTo, type Server } from './server_state.ts';
+import type { Server } from './server_state.ts';
 import { newTransaction, newWriteBack, type Requester } from './transaction.ts';
 import { newGetModified } from './transactions/get_modified.ts';
 
@@ -17,11 +17,6 @@ type MemberRequest = Message<
 export const memberRequest = (server: Server, node: NodeId, message: MemberRequest): void => {
   const { file, request } = message;
   const requester: Requester = { kind: 'member', node };
-  if (server.stopping && message.type !== 'writeBack' && message.type !== 'recirculate') {
-    const text = 'the file server is stopping';
-    sendTo(server, node, { type: 'failed', request, code: 'ESHUTDOWN', message: text });
-    return;
-  }
   const base = newTransaction(file, requester, request);
   switch (message.type) {
     case 'getShared':
@@ -48,6 +43,8 @@ export const memberRequest = (server: Server, node: NodeId, message: MemberReque
       break;
     }
     case 'writeThrough': {
+      // One of an earlier registration is late: it is asked for again, and that it was is said then (rule 4).
+      if (message.registration !== server.members.get(node)?.firstClient) break;
       const size = fileSizeBytes(server.options.geometry);
       const count = clip(size, message.offset, message.bytes.length);
       const bytes = message.bytes.slice(0, count);

@@ -42,6 +42,10 @@ export const RESEND_MS = 2000;
 /** How many transactions of one file may wait. */
 export const WAITING_LIMIT = 4096;
 
+/** What a server that stops does not begin any more; members hand over what they hold. */
+const isNewWork = ({ kind, requester }: Transaction): boolean =>
+  requester.kind === 'member' && kind !== 'writeBack' && kind !== 'recirculate';
+
 /** Takes a request up; one that is here already is repeated, not run twice (rule 16). */
 export const submit = (server: Server, transaction: Transaction): void => {
   const entry = entryOf(server, transaction.file);
@@ -54,6 +58,11 @@ export const submit = (server: Server, transaction: Transaction): void => {
     const running = sequence === undefined ? undefined : server.running.get(sequence);
     if (running === undefined || !same(running)) continue;
     resend(server, running);
+    return;
+  }
+  if (server.stopping && isNewWork(transaction)) {
+    const { requester, request } = transaction;
+    failRequest(server, requester, request, 'ESHUTDOWN', 'the file server is stopping');
     return;
   }
   if (entry.queue.length >= WAITING_LIMIT && !mayAlwaysWait(transaction)) {

@@ -121,6 +121,7 @@ export const MESSAGES = {
     operation: is.uint32,
     keep: is.flag,
     again: is.flag,
+    registration: is.uint53,
   },
   writeThroughDone: { request, file, count: is.uint32, order, ...contents },
   openWriter: { request, file, client: is.client },

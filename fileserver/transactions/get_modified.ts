@@ -26,7 +26,7 @@ import {
 } from '../server_state.ts';
 import { newTerm, termInForce } from '../terms.ts';
 import type { GetModified } from '../transaction.ts';
-import { forgetSharer } from './get_shared.ts';
+import { forgetSharer, noteSharer } from './get_shared.ts';
 
 const asker = (transaction: GetModified): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members ask to write');
@@ -220,7 +220,8 @@ export const getModifiedAnswered = (
 ): void => {
   switch (message.type) {
     case 'received':
-      if (message.held) transaction.requesterHolds = true;
+      if (transaction.phase === 'release') noteSharer(entry, from, message.held);
+      else if (message.held) transaction.requesterHolds = true;
       else withdrawn(entry, transaction);
       break;
     case 'granted':

@@ -131,3 +131,13 @@ export const forgetSharer = (entry: DirectoryEntry, node: NodeId): void => {
   if (!entry.sharers.delete(node)) return;
   transition(entry, entry.sharers.size > 0 ? 'copy-dropped' : 'last-copy-dropped');
 };
+
+/** A node says whether it has a clean copy, whichever way that came. */
+export const noteSharer = (entry: DirectoryEntry, node: NodeId, held: boolean): void => {
+  if (!held) {
+    forgetSharer(entry, node);
+  } else if (!entry.sharers.has(node)) {
+    entry.sharers.add(node);
+    transition(entry, 'read');
+  }
+};

@@ -115,6 +115,23 @@ const knownOutcome = (
 ): Outcome | undefined =>
   outcomes.find((each) => each.client === client && each.operation === operation);
 
+/**
+ * Whether it was carried out when it was asked for before, nobody can tell (rule 4): as long as there is room for more
+ * outcomes none has been forgotten.
+ */
+const isUncertain = (
+  { outcomes }: Pick<Contents, 'outcomes'>,
+  transaction: WriteThrough,
+): boolean =>
+  transaction.again &&
+  outcomes.length === OUTCOMES_KEPT &&
+  knownOutcome({ outcomes }, transaction) === undefined;
+
+const failUncertain = (server: Server, { file, requester, request }: WriteThrough): void => {
+  const text = `the write to file ${file} was asked for before, and may or may not have happened`;
+  failRequest(server, requester, request, 'ETIMEDOUT', text);
+};
+
 /** A write of the whole file; not one that was applied before, since there may have been others after it. */
 const replacesAll = (server: Server, transaction: WriteThrough): boolean => {
   const { file, offset, bytes } = transaction;
@@ -131,6 +148,11 @@ const loaded = (server: Server, entry: DirectoryEntry, transaction: WriteThrough
     transaction.contents = contentsOf(server, file, transaction.bytes, 'server');
   }
   const { contents } = transaction;
+  // Nothing has been done for it yet, and nothing need be.
+  if (isUncertain({ outcomes: outcomesOf(server, file) }, transaction)) {
+    failUncertain(server, transaction);
+    return true;
+  }
   if (contents === undefined) {
     failRequest(server, requester, request, 'EIO', failure ?? `file ${file} cannot be read`);
     return true;
@@ -182,9 +204,7 @@ const apply = (server: Server, transaction: WriteThrough): void => {
   assert(contents !== undefined, `file ${file}: written without its contents`);
   transaction.phase = 'commit';
   const known = knownOutcome(contents, transaction);
-  // As long as there is room for more outcomes none has been forgotten.
-  transaction.uncertain =
-    transaction.again && known === undefined && contents.outcomes.length === OUTCOMES_KEPT;
+  transaction.uncertain = isUncertain(contents, transaction);
   const isNew = known === undefined && !transaction.uncertain;
   const bytes = contents.bytes.slice();
   const count = known?.count ?? clip(bytes.length, offset, transaction.bytes.length);
@@ -227,8 +247,7 @@ const acknowledge = (server: Server, entry: DirectoryEntry, transaction: WriteTh
   assert(contents !== undefined, `file ${file}: synced without contents`);
   const { version, outcomes } = contents;
   if (transaction.uncertain) {
-    const text = `the write to file ${file} was asked for before, and may or may not have happened`;
-    failRequest(server, requester, request, 'ETIMEDOUT', text);
+    failUncertain(server, transaction);
     return;
   }
   if (requester.kind === 'client') {

@@ -175,7 +175,7 @@ describe('daemons under bad input by UDP', function () {
 
   const register = async (
     node: string,
-  ): Promise<{ endpoint: RudpEndpoint; connection: RudpConnection }> => {
+  ): Promise<{ endpoint: RudpEndpoint; connection: RudpConnection; registration: ClientId }> => {
     const endpoint = await endpointAs(node);
     const connection = await endpoint.connect(HOST, cluster.server.address.port);
     const { address } = endpoint;
@@ -190,9 +190,9 @@ describe('daemons under bad input by UDP', function () {
       const hints = { freePages: 0, oldestUseMs: 0, candidates: [], echo: 0 } as const;
       const beat = { type: 'heartbeat', sequence: 1, ...hints } as const;
       await connection.send(encode({ ...beat, registration: answer.firstClient }));
-      break;
+      return { endpoint, connection, registration: answer.firstClient };
     }
-    return { endpoint, connection };
+    throw new Error(`${node} was not registered`);
   };
 
   it('serve on while a registered member sends damaged messages', async () => {
@@ -208,7 +208,7 @@ describe('daemons under bad input by UDP', function () {
   });
 
   it('answer a member that writes nothing, or beyond the end of a file', async () => {
-    const { connection } = await register('rogue');
+    const { connection, registration } = await register('rogue');
     const place = { file: 9 as FileNumber, offset: 2 ** 32 - 1, client: 1 as ClientId };
     const lengths = [0, 1];
     await serveDuring(async () => {
@@ -220,6 +220,7 @@ describe('daemons under bad input by UDP', function () {
           bytes,
           keep: false,
           again: false,
+          registration,
           ...place,
         } as const;
         await connection.send(encode({ type: 'writeThrough', ...write }));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { WAITING_LIMIT } from '../../fileserver/scheduler.ts';
 import { handleLinkDown, handleStop } from '../../fileserver/server_core.ts';
 import { DIRECT_BYTES_LIMIT, DIRECT_REQUESTS_LIMIT } from '../../protocol/direct_limits.ts';
-import type { ClientId, FileNumber } from '../../protocol/ids.ts';
+import type { ClientId, NodeId, FileNumber } from '../../protocol/ids.ts';
 import type { Message } from '../../protocol/messages.ts';
 import { codes, FILE, ServerRun } from './server_run.ts';
 
@@ -199,6 +199,7 @@ describe('a write through the disk', () => {
       offset: 0,
       keep: false,
       again: false,
+      registration: run.server.members.get('n1' as NodeId)?.firstClient ?? 0,
     } as const;
     const client = 5 as ClientId;
     run.from('n1#1', { ...through, request: 1, client, operation: 1, bytes: text('one') });
@@ -226,6 +227,7 @@ describe('a write through the disk', () => {
       request: 1,
       keep: true,
       again: false,
+      registration: run.server.members.get('n1' as NodeId)?.firstClient ?? 0,
     } as const;
     const bytes = new TextEncoder().encode('abc');
     run.from('n1#1', { ...through, client: 5 as ClientId, operation: 1, offset: 7, bytes });

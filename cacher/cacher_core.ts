@@ -35,6 +35,7 @@ import {
   expelled,
   heartbeatAck,
   members,
+  refused,
   registered,
   serverDown,
   serverUp,
@@ -47,7 +48,7 @@ export const newCacher = (options: CacherOptions, now: number): Cacher => ({
   now,
   registration: undefined,
   admitted: false,
-  refused: false,
+  retryAtMs: -Infinity,
   serverUp: false,
   members: [],
   stopping: false,
@@ -167,8 +168,7 @@ const fromServer = (cacher: Cacher, message: Message): void => {
       pumpAll(cacher);
       break;
     case 'registrationRefused':
-      cacher.refused = true;
-      cacher.commands.push({ do: 'refused', code: message.code, text: message.message });
+      refused(cacher, message);
       break;
     case 'members':
       members(cacher, message.members);

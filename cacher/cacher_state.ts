@@ -98,7 +98,8 @@ export interface Cacher {
   registration: Registration | undefined;
   /** Registered under the link that is up now. */
   admitted: boolean;
-  refused: boolean;
+  /** After a refusal, when registration is asked for again: never if it was the first that was asked for. */
+  retryAtMs: number;
   serverUp: boolean;
   members: readonly Member[];
   stopping: boolean;

@@ -219,12 +219,9 @@ class Daemon implements CacherDaemon {
         this.#warnOfSize();
         this.#starting?.resolve();
         break;
-      case 'refused': {
-        const error = new FsError(command.code, command.text);
-        if (this.#starting === undefined) this.#end(error);
-        else this.#starting.reject(error);
+      case 'refused':
+        this.#starting?.reject(new FsError(command.code, command.text));
         break;
-      }
       case 'log':
         this.#config.log[command.level](command.text);
         break;

@@ -16,6 +16,8 @@ import { outcomeUnknown, timeOut, timeOutRelayed } from './waiting.ts';
 
 /** How long a request waits for its answer before it is made again under the same id. */
 export const RETRY_MS = 2000;
+/** How long a member that is refused waits before it asks again. */
+export const REFUSED_RETRY_MS = 5000;
 /** How often the cacher looks after its timers until the server says how often to beat. */
 export const DEFAULT_TICK_MS = 100;
 
@@ -60,6 +62,7 @@ const holdingsOf = (cacher: Cacher): Holding[] => {
 const beginRegistering = (cacher: Cacher): void => {
   cacher.admitted = false;
   cacher.registerAttempt++;
+  cacher.retryAtMs = -Infinity;
   // The lease counts from the first time of asking: the answer may be to that.
   cacher.registerSentMs = cacher.now;
   sendRegister(cacher);
@@ -77,12 +80,35 @@ export const serverDown = (cacher: Cacher): void => {
   log(cacher, 'warn', 'the link to the file server is down: operations wait for it');
 };
 
+/** Repeats what is not answered; after a refusal it is another time of asking, and a later one. */
+const askAgain = (cacher: Cacher): void => {
+  if (cacher.retryAtMs === -Infinity) sendRegister(cacher);
+  else if (cacher.now >= cacher.retryAtMs) beginRegistering(cacher);
+};
+
 /** The server gave this node up: it holds on to what it has, serves nothing, and registers again. */
 export const expelled = (cacher: Cacher, { registration }: Message<'expelled'>): void => {
   if (!cacher.admitted || cacher.registration?.firstClient !== registration) return;
   log(cacher, 'warn', 'the lease ran out and the file server gave this node up: registering again');
   cacher.counters.leasesLost++;
   beginRegistering(cacher);
+};
+
+/**
+ * Who was never a member has nothing and ends, with a clear error. A member may have the only copy of acknowledged
+ * writes: it keeps all, serves nothing, and asks again, since the reason may pass.
+ */
+export const refused = (cacher: Cacher, message: Message<'registrationRefused'>): void => {
+  const { code, message: text } = message;
+  if (cacher.admitted) return;
+  if (cacher.registration === undefined) {
+    cacher.retryAtMs = Infinity;
+    cacher.commands.push({ do: 'refused', code, text });
+    return;
+  }
+  cacher.retryAtMs = cacher.now + REFUSED_RETRY_MS;
+  const again = `all it holds stays here unserved, and it asks again every ${REFUSED_RETRY_MS} ms`;
+  log(cacher, 'warn', `the file server refuses to register this node (${code}: ${text}): ${again}`);
 };
 
 /**
@@ -192,7 +218,7 @@ export const heartbeatAck = (cacher: Cacher, message: Message<'heartbeatAck'>): 
 export const tick = (cacher: Cacher): void => {
   cacher.nextTickMs = cacher.now + (cacher.registration?.heartbeatMs ?? DEFAULT_TICK_MS);
   heartbeat(cacher);
-  if (cacher.serverUp && !cacher.admitted && !cacher.refused) sendRegister(cacher);
+  if (cacher.serverUp && !cacher.admitted) askAgain(cacher);
   const silent = new Set<NodeId | undefined>();
   for (const cached of cacher.files.values()) {
     timeOut(cacher, cached);

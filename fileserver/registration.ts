@@ -39,7 +39,7 @@ const check = (server: Server, link: string, message: Register): void => {
   if (link !== `${node}#${incarnation}` || node === SERVER) {
     throw new FsError('EPROTO', `${link} cannot register as ${node}, incarnation ${incarnation}`);
   }
-  if (server.stopping && message.attempt === 1) {
+  if (server.stopping && server.members.get(node)?.incarnation !== incarnation) {
     throw new FsError('ESHUTDOWN', 'the file server is stopping');
   }
   checkHoldings(server, node, holdings);
@@ -72,9 +72,6 @@ const mayBeAlive = (server: Server, link: string, known: MemberRecord): boolean 
 /** Admits a member, goes on with one whose link was new, or answers why not. */
 export const register = (server: Server, link: string, message: Register): void => {
   const known = server.members.get(message.node);
-  // Who has been a member waits for the next life of the server with what it holds; a refusal would end it.
-  const isBack = message.attempt > 1 && known?.incarnation !== message.incarnation;
-  if (server.stopping && isBack) return;
   // An old self that goes on after all waits until its lease is over, like everybody.
   if (server.members.has(link as NodeId)) return;
   const over = known === undefined ? server.over.get(link) : undefined;

@@ -1,18 +1,38 @@
 import { expect } from 'chai';
 import {
+  handleMessage,
   handlePeerDown,
   handlePeerUp,
   handleStop,
   handleTimeout,
+  newCacher,
+  pollCommand,
   unsavedFiles,
 } from '../../cacher/cacher_core.ts';
-import { RETRY_MS } from '../../cacher/registration.ts';
+import type { Cacher, CacherCommand } from '../../cacher/cacher_state.ts';
+import { REFUSED_RETRY_MS, RETRY_MS } from '../../cacher/registration.ts';
 import { SERVER, type FileNumber } from '../../protocol/ids.ts';
 import { CANDIDATES_LIMIT, type Message } from '../../protocol/messages.ts';
 import { STOP_LIMIT_MS } from '../../protocol/stopping.ts';
-import { anew, CacherRun, dataFor, EPOCH, FILE, orderOf, welcome, writeOf } from './cacher_run.ts';
+import {
+  anew,
+  CacherRun,
+  dataFor,
+  EPOCH,
+  FILE,
+  FIRST_CLIENT,
+  orderOf,
+  welcome,
+  writeOf,
+} from './cacher_run.ts';
+
+const REFUSAL = { type: 'registrationRefused', code: 'EBUSY', message: 'taken' } as const;
 
 const types = (messages: readonly Message[]): string[] => messages.map((each) => each.type);
+
+function* iterate(cacher: Cacher): Iterable<CacherCommand> {
+  for (let next = pollCommand(cacher); next; next = pollCommand(cacher)) yield next;
+}
 
 /** The link is a new one; the same registration goes on, or another one has begun. */
 const rejoin = (run: CacherRun, answer?: Partial<Message<'registered'>>): void => {
@@ -130,10 +150,47 @@ describe('the registration of a cacher', () => {
     expect(run.copy()).to.equal('shared');
   });
 
-  it('tells its shell when it is refused', () => {
+  it('tells its shell when the first one is refused, and asks no more', () => {
+    const options = { ...new CacherRun().cacher.options };
+    const cacher = newCacher(options, 0);
+    handlePeerUp(cacher, SERVER, 0);
+    handleMessage(cacher, SERVER, REFUSAL, 0);
+    const commands = [...iterate(cacher)];
+    expect(commands).to.deep.include({ do: 'refused', code: 'EBUSY', text: 'taken' });
+    handleTimeout(cacher, 10 * REFUSED_RETRY_MS);
+    expect([...iterate(cacher)]).to.deep.equal([]);
+  });
+
+  it('of a member that is refused is asked for again, with all it holds, and not at once', () => {
     const run = new CacherRun();
-    run.server({ type: 'registrationRefused', code: 'EBUSY', message: 'taken' });
-    expect(run.take()).to.deep.include({ do: 'refused', code: 'EBUSY', text: 'taken' });
+    run.write('abc');
+    run.server({ type: 'expelled', registration: FIRST_CLIENT });
+    run.take();
+    run.server(REFUSAL);
+    const commands = run.take();
+    expect(commands.map((each) => each.do)).to.deep.equal(['log']);
+    expect(commands[0]).to.have.property('text').that.contains('EBUSY: taken');
+    handleTimeout(run.cacher, REFUSED_RETRY_MS - 1);
+    expect(run.sent()).to.deep.equal([]);
+    handleTimeout(run.cacher, REFUSED_RETRY_MS + 100);
+    const [register] = run.sent();
+    expect(register).to.include({ type: 'register', attempt: 3 });
+    expect(register?.type === 'register' && register.holdings.length).to.equal(1);
+    // It may be lost on the way, and is repeated like any other.
+    handleTimeout(run.cacher, REFUSED_RETRY_MS + 200);
+    expect(types(run.sent())).to.deep.equal(['register']);
+    run.server({ ...anew(), attempt: 3, wanted: [FILE] });
+    expect(run.copy()).to.equal('frozen');
+  });
+
+  it('of a member that is refused is asked for again at once over a new link', () => {
+    const run = new CacherRun();
+    run.server({ type: 'expelled', registration: FIRST_CLIENT });
+    run.server(REFUSAL);
+    run.take();
+    rejoin(run, { attempt: 3 });
+    expect(types(run.sent())).to.deep.equal(['register']);
+    expect(run.cacher.admitted).to.equal(true);
   });
 });
 

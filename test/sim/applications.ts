@@ -212,6 +212,8 @@ export class SimulatedApplication {
         if (message.type === 'write') this.#unknown(message, startMs);
         if (message.type === 'read' || message.type === 'write') return;
       }
+      // Its node is leaving.
+      if (answer.code === 'ESHUTDOWN') return;
       if (answer.code === 'EROFS' && message.type === 'write') return;
       if (answer.code !== 'EBUSY') {
         fail(`${message.type} ${file}: ${answer.code} ${answer.message}`);

@@ -4,7 +4,7 @@
  */
 
 import type { EventQueue } from './event_queue.ts';
-import type { Direction } from './faults.ts';
+import type { Direction } from './fault_kinds.ts';
 import type { LinkListener, Links, Network, Random } from './world.ts';
 
 interface Node {

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { profileNamed } from '../../netem/profile_file.ts';
 import { messageOf } from '../../protocol/errors.ts';
-import { FAULT_KINDS } from './faults.ts';
+import { FAULT_KINDS } from './fault_kinds.ts';
 import { wholeNumber } from '../whole_number.ts';
 import { inWorkers, isWorker, serveSeeds } from './seed_workers.ts';
 import { simulate } from './simulation.ts';
@@ -53,6 +53,20 @@ interface Flags {
 /** Encryption costs most of the time of a run, so one seed in so many has it. */
 const ENCRYPTED_EVERY = 20;
 const LOSSES = [0, 0.01, 0.05, 0.2, 0.3];
+const LEASE_MS = 400;
+/**
+ * Leases nearer to those of the product take the longer to end, so few seeds have them, and these fewer faults. It
+ * must not be links that end first: a node that knows its link to be down does not go on with its lease.
+ */
+const LONG_LEASES = [
+  { every: 17, leaseMs: 1000, faults: 2 },
+  { every: 41, leaseMs: 4000, faults: 1 },
+];
+const IDLE_TIMEOUT_MS = 1500;
+const LONG_IDLE_TIMEOUT_MS = 10_000;
+
+const longLeaseOf = (seed: number, { profile }: Flags) =>
+  profile === undefined ? LONG_LEASES.find(({ every }) => seed % every === 2) : undefined;
 
 /** A seed stands for a whole set-up, so that many seeds see many; flags fix a part of it. */
 const mixedOptions = (seed: number, flags: Flags): SimulationOptions => ({
@@ -66,15 +80,21 @@ const mixedOptions = (seed: number, flags: Flags): SimulationOptions => ({
   pages: 1 + ((seed * 7) % 20),
   operations: flags.operations,
   breaks: flags.breaks ?? (seed % 3 === 0 ? 4 : 0),
-  faults: flags.faults ?? (seed % 4) * 3,
+  faults: flags.faults ?? (seed % 4) * (longLeaseOf(seed, flags)?.faults ?? 3),
   losses: seed % 5 === 2,
   apart: flags.apart ?? seed % 13 === 6,
   serverWaitMs: seed % 3 === 1 ? 1500 : 20_000,
   clockDrift: seed % 2 === 0 ? 0.1 : 0,
+  clocksAtLimit: (seed >> 2) % 2 === 0,
+  leaseMs: longLeaseOf(seed, flags)?.leaseMs ?? LEASE_MS,
   openPolicy: flags.openPolicy ?? (seed % 11 === 5 ? 'fail' : 'share'),
   degradedPolicy: seed % 7 === 3 ? 'refuse' : 'write-through',
   recoveriesAtOnce: 1 + (seed % 3),
   links: flags.links ?? 'rudp',
+  idleTimeoutMs:
+    longLeaseOf(seed, flags) !== undefined || seed % 19 < 4
+      ? LONG_IDLE_TIMEOUT_MS
+      : IDLE_TIMEOUT_MS,
   encrypted: flags.encrypted ?? seed % ENCRYPTED_EVERY === 0,
   profile: flags.profile,
   loss: flags.loss ?? LOSSES[seed % LOSSES.length] ?? 0,

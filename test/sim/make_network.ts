@@ -10,12 +10,11 @@ import { RudpNetwork } from './rudp_network.ts';
 import type { SimulationOptions } from './simulation_options.ts';
 
 const MAX_DELAY_MS = 20;
-const LEASE_MS = 400;
 
-/** The lease of a run: the default, or what its profile needs. */
-export const leaseFor = (profile: string | undefined): number => {
-  if (profile === undefined) return LEASE_MS;
-  return Math.max(LEASE_MS, leaseNeededMs(faultOf(profileNamed(profile), 'up')));
+/** The lease of a run: its own, or what its profile needs. */
+export const leaseFor = ({ leaseMs, profile }: SimulationOptions): number => {
+  if (profile === undefined) return leaseMs;
+  return Math.max(leaseMs, leaseNeededMs(faultOf(profileNamed(profile), 'up')));
 };
 
 export const makeNetwork = (
@@ -23,20 +22,15 @@ export const makeNetwork = (
   queue: EventQueue,
   random: Prng,
 ): DirectNetwork | RudpNetwork => {
-  const { links, encrypted, loss, duplicate, reorder, corrupt } = options;
+  const { links, loss, duplicate, reorder, corrupt } = options;
   if (links === 'direct') {
     return new DirectNetwork(queue, random.next, { maxDelayMs: MAX_DELAY_MS });
   }
   if (options.profile !== undefined) {
-    return new RudpNetwork(queue, random, { profile: profileNamed(options.profile) }, encrypted);
+    return new RudpNetwork(queue, random, { profile: profileNamed(options.profile) }, options);
   }
   const apart = options.apart ? ['n1', 'n2'] : [];
   const delays = { delayMs: 0.5, jitterMs: MAX_DELAY_MS / 2, reorderMs: MAX_DELAY_MS };
-  return new RudpNetwork(
-    queue,
-    random,
-    { ...delays, loss, duplicate, reorder, corrupt },
-    encrypted,
-    apart,
-  );
+  const profile = { ...delays, loss, duplicate, reorder, corrupt };
+  return new RudpNetwork(queue, random, profile, options, apart);
 };

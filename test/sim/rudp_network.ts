@@ -6,16 +6,16 @@ import { createNoiseProtection } from '../../rudp/noise_protection.ts';
 import { PeerLinks } from '../../rudp/peer_links.ts';
 import type { Protection } from '../../rudp/protection.ts';
 import type { EventQueue } from './event_queue.ts';
-import type { Direction } from './faults.ts';
+import type { Direction } from './fault_kinds.ts';
 import { SimulatedNetwork, type LinkProfile } from './network.ts';
 import type { Prng } from './prng.ts';
+import type { SimulationOptions } from './simulation_options.ts';
 import type { LinkListener, Links, Network } from './world.ts';
 
 const CLOSE_CODE = 0;
 const KEY = new Uint8Array(32).fill(0x4b);
-/** Short, so that links break within a run: defaults are 10 s and 2.5 s. */
-const IDLE_TIMEOUT_MS = 1500;
-const KEEPALIVE_MS = 300;
+/** A link that has nothing to say sends so many packets within an idle timeout. */
+const KEEPALIVES = 5;
 /** A cut lasts up to this: some break the link, some are over before anyone gives up. */
 const CUT_MS = 4000;
 
@@ -41,8 +41,8 @@ class SimulatedLinks implements Links {
       incarnation,
       protection,
       random,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
-      keepaliveMs: KEEPALIVE_MS,
+      idleTimeoutMs: owner.idleTimeoutMs,
+      keepaliveMs: owner.idleTimeoutMs / KEEPALIVES,
     });
     this.#links = new PeerLinks(endpoint, name);
   }
@@ -135,18 +135,20 @@ export class RudpNetwork {
   broken = 0;
 
   readonly #encrypted: boolean;
+  readonly idleTimeoutMs: number;
 
   /** Between nodes of `apart` nothing gets through, for the whole run. */
   constructor(
     queue: EventQueue,
     random: Prng,
     profile: Partial<LinkProfile>,
-    encrypted: boolean,
+    { encrypted, idleTimeoutMs }: Pick<SimulationOptions, 'encrypted' | 'idleTimeoutMs'>,
     apart: readonly string[] = [],
   ) {
     this.queue = queue;
     this.random = random;
     this.#encrypted = encrypted;
+    this.idleTimeoutMs = idleTimeoutMs;
     this.#apart = apart;
     this.#network = new SimulatedNetwork(random.fork(), profile);
   }

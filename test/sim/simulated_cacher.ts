@@ -34,7 +34,11 @@ export class SimulatedCacher {
   readonly #offsetMs: number;
   ready = false;
   stopped = false;
+  /** It has been told to stop in order. */
+  leaving = false;
   onReady: () => void = () => undefined;
+  /** After an orderly stop, `complete` if everything was handed over. */
+  onStopped: (complete: boolean) => void = () => undefined;
 
   constructor(world: World, settings: CacherSettings) {
     this.#world = world;
@@ -121,6 +125,7 @@ export class SimulatedCacher {
   }
 
   stop(): void {
+    this.leaving = true;
     this.#run(() => {
       core.handleStop(this.cacher, this.now);
     });
@@ -176,6 +181,7 @@ export class SimulatedCacher {
       case 'stop':
         this.stopped = true;
         this.#links.stop();
+        this.onStopped(command.complete);
         break;
       default:
         command satisfies never;

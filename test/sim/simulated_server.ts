@@ -14,15 +14,21 @@ import { fail, type Links, type World } from './world.ts';
 /** A read takes up to this, a sync too; writes are buffered. */
 const DISK_MS = 4;
 const HEARTBEAT_MS = 100;
-/** A margin is a quarter of the lease. */
-const MARGIN_PART = 4;
+/** A margin is a quarter of the lease; so often a node beats within a lease at least. */
+const LEASE_PARTS = 4;
 const LOST_AFTER_MS = 60_000;
 /** Every file several times a run. */
 const SCRUB_MS = 400;
 /** The token of the commit that records the new epoch; the core's own start at 1. */
 const EPOCH_TOKEN = 0;
 
-type Policies = Pick<SimulationOptions, 'openPolicy' | 'degradedPolicy' | 'recoveriesAtOnce'>;
+interface Policies extends Pick<
+  SimulationOptions,
+  'openPolicy' | 'degradedPolicy' | 'recoveriesAtOnce'
+> {
+  /** Its leases are so many times the run's. */
+  readonly leaseShare: number;
+}
 
 export class SimulatedServer {
   readonly #world: World;
@@ -204,13 +210,14 @@ export class SimulatedServer {
     for (let event = this.disk.pollEvent(); event; event = this.disk.pollEvent()) {
       const { server } = this;
       if (event.type === 'opened') {
+        const leaseMs = this.#world.leaseMs * this.#policies.leaseShare;
         const options = {
           geometry: event.geometry,
           epoch: event.clusterEpoch + 1,
           openPolicy: this.#policies.openPolicy,
-          heartbeatMs: HEARTBEAT_MS,
-          leaseMs: this.#world.leaseMs,
-          marginMs: this.#world.leaseMs / MARGIN_PART,
+          heartbeatMs: Math.min(HEARTBEAT_MS, leaseMs / LEASE_PARTS),
+          leaseMs,
+          marginMs: leaseMs / LEASE_PARTS,
           lostAfterMs: LOST_AFTER_MS,
           scrubMs: SCRUB_MS,
           degradedPolicy: this.#policies.degradedPolicy,
@@ -220,7 +227,7 @@ export class SimulatedServer {
         const record = {
           kind: 'epoch',
           clusterEpoch: clusterEpoch + 1,
-          longestLeaseMs: Math.max(this.#world.leaseMs, longestLeaseMs),
+          longestLeaseMs: Math.max(leaseMs, longestLeaseMs),
         } as const;
         this.disk.commit(EPOCH_TOKEN, [record]);
         this.#starting = () => {

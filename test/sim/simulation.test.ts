@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { FAULT_KINDS } from './faults.ts';
+import { FAULT_KINDS } from './fault_kinds.ts';
 import { simulate } from './simulation.ts';
 import type { SimulationOptions } from './simulation_options.ts';
 
@@ -18,10 +18,13 @@ const options = (seed: number, change: Partial<SimulationOptions> = {}): Simulat
   losses: false,
   serverWaitMs: 20_000,
   clockDrift: 0,
+  clocksAtLimit: false,
+  leaseMs: 400,
   openPolicy: 'share',
   degradedPolicy: 'write-through',
   recoveriesAtOnce: 2,
   links: 'rudp',
+  idleTimeoutMs: 1500,
   encrypted: false,
   loss: 0.1,
   duplicate: 0.05,

@@ -34,8 +34,14 @@ export interface SimulationOptions {
   readonly serverWaitMs: number;
   /** How much faster or slower a node's clock may go, 0.1 for 10 %. */
   readonly clockDrift: number;
+  /** Each clock is as much faster or slower as it may be, so that margins for drift are used up. */
+  readonly clocksAtLimit: boolean;
+  /** Of the file server's members; a profile may need more. */
+  readonly leaseMs: number;
   /** Messages over rudp and a bad network, or as rudp promises to deliver them (much faster). */
   readonly links: 'rudp' | 'direct';
+  /** Over rudp: after how much silence a link is given up. The product's 10 s hardly end within a run. */
+  readonly idleTimeoutMs: number;
   /** Over rudp: real encryption instead of checksums (slower). */
   readonly encrypted: boolean;
   /** A profile of netem/profiles.yaml on every link, in place of what follows. */

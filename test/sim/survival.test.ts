@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { FileNumber } from '../../protocol/ids.ts';
 import { EventQueue } from './event_queue.ts';
-import { FaultPlan, killsAlone, type FaultTargets } from './faults.ts';
+import type { FaultTargets } from './fault_kinds.ts';
+import { FaultPlan, killsAlone } from './faults.ts';
 import { checkSaved } from './invariants.ts';
 import { Prng } from './prng.ts';
 import { simulate } from './simulation.ts';
@@ -49,7 +50,9 @@ describe('survival in virtual time', () => {
     const unused = (): never => expect.fail('no other fault');
     const targets: FaultTargets = {
       cachers: 4,
+      leaseMs: 400,
       crashCacher: () => killedMs.push(queue.now),
+      leave: unused,
       forget: unused,
       crashServer: unused,
       pauseCacher: unused,

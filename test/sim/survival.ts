@@ -7,6 +7,9 @@ import type { History } from './applications.ts';
 import type { SimulationOptions } from './simulation_options.ts';
 
 const KILLS = 4;
+/** Short, so that a run shows what comes after them; slow links have longer leases. */
+const LEASE_MS = 400;
+const IDLE_TIMEOUT_MS = 1500;
 /** The least from one kill to the next; on slow links so many round trips, so that there are writes to lose. */
 const SPACING_MS = 1500;
 const SPACING_ROUND_TRIPS = 12;
@@ -32,10 +35,13 @@ export const survivalOptions = (seed: number, profile: string | undefined): Simu
     apart: false,
     serverWaitMs: 20_000,
     clockDrift: 0,
+    clocksAtLimit: false,
+    leaseMs: LEASE_MS,
     openPolicy: 'share',
     degradedPolicy: 'write-through',
     recoveriesAtOnce: RECOVERIES_AT_ONCE,
     links: 'rudp',
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
     encrypted: false,
     profile,
     loss: 0,

@@ -86,12 +86,21 @@ const askAgain = (cacher: Cacher): void => {
   else if (cacher.now >= cacher.retryAtMs) beginRegistering(cacher);
 };
 
-/** The server gave this node up: it holds on to what it has, serves nothing, and registers again. */
-export const expelled = (cacher: Cacher, { registration }: Message<'expelled'>): void => {
-  if (!cacher.admitted || cacher.registration?.firstClient !== registration) return;
-  log(cacher, 'warn', 'the lease ran out and the file server gave this node up: registering again');
-  cacher.counters.leasesLost++;
-  beginRegistering(cacher);
+/**
+ * The server gave this node up: it holds on to what it has, serves nothing, and registers again. It may never have
+ * heard of that registration: what answered its asking was lost, and nothing else ever will.
+ */
+export const expelled = (cacher: Cacher, message: Message<'expelled'>): void => {
+  if (cacher.admitted) {
+    if (cacher.registration?.firstClient !== message.registration) return;
+    const text = 'the lease ran out and the file server gave this node up: registering again';
+    log(cacher, 'warn', text);
+    cacher.counters.leasesLost++;
+    beginRegistering(cacher);
+  } else if (message.attempt === cacher.registerAttempt) {
+    log(cacher, 'warn', 'no answer to the registration came while it lasted: registering again');
+    beginRegistering(cacher);
+  }
 };
 
 /**

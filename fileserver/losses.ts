@@ -24,7 +24,7 @@ export const lose = (server: Server, member: MemberRecord): void => {
   server.counters.membersLost++;
   remove(server, member);
   server.over.set(member.link, member);
-  expel(server, member.link, member.firstClient);
+  expel(server, member.link, member.firstClient, member.attempt);
   beginReprotection(server, member);
   for (const entry of [...server.entries.values()]) loseFrom(server, entry, node);
   tellMembers(server);

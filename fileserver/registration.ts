@@ -77,7 +77,7 @@ export const register = (server: Server, link: string, message: Register): void 
   const over = known === undefined ? server.over.get(link) : undefined;
   if (over !== undefined && message.attempt <= over.attempt) {
     // A late repeat of what was answered by a registration that is over: what it says of holdings is old.
-    expel(server, link, over.firstClient);
+    expel(server, link, over.firstClient, over.attempt);
     return;
   }
   try {

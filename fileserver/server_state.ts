@@ -246,9 +246,10 @@ export const sendTo = (server: Server, node: NodeId, message: Message): void => 
   server.commands.push({ do: 'send', to: member.link, message });
 };
 
-/** Tells a node that this registration of it is over. */
-export const expel = (server: Server, link: string, registration: number): void => {
-  server.commands.push({ do: 'send', to: link, message: { type: 'expelled', registration } });
+/** Tells a node that this registration of it is over, and the last attempt that it answered, if that matters. */
+export const expel = (server: Server, link: string, registration: number, attempt = 0): void => {
+  const message = { type: 'expelled', registration, attempt } as const;
+  server.commands.push({ do: 'send', to: link, message });
 };
 
 /** Sends the final answer of a request to whoever asked. */

@@ -96,7 +96,7 @@ export const MESSAGES = {
   members: { members },
   leave: {},
   left: {},
-  expelled: { registration: is.uint53 },
+  expelled: { registration: is.uint53, attempt: is.uint53 },
 
   getShared: { request, file },
   getModified: { request, file, holds: is.flag },

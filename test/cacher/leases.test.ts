@@ -145,19 +145,37 @@ describe('the lease of a cacher', () => {
 describe('a cacher that was given up', () => {
   it('takes no word of an earlier registration for that', () => {
     const run = holder();
-    run.server({ type: 'expelled', registration: FIRST_CLIENT - 1 });
+    run.server({ type: 'expelled', registration: FIRST_CLIENT - 1, attempt: 1 });
     expect(types(run.sent())).to.deep.equal([]);
     expect(run.cacher.admitted).to.equal(true);
   });
 
   it('registers again at once, and serves nothing until it is admitted', () => {
     const run = holder();
-    run.server({ type: 'expelled', registration: FIRST_CLIENT });
+    run.server({ type: 'expelled', registration: FIRST_CLIENT, attempt: 1 });
     expect(types(run.sent())).to.deep.equal(['register']);
     read(run, 9);
     expect(run.replies()).to.deep.equal([]);
     run.server({ ...anew('share', LEASE_MS), kept: [FILE], firstSequence: 5 });
     expect(types(run.replies())).to.deep.equal(['readDone']);
+  });
+});
+
+describe('a cacher whose registration was over before it heard of it', () => {
+  it('asks anew, since the answer to its last asking never comes any more', () => {
+    const run = holder();
+    const unheard = { type: 'expelled', registration: 2 * FIRST_CLIENT } as const;
+    run.server({ type: 'expelled', registration: FIRST_CLIENT, attempt: 1 });
+    run.take();
+    // Of an earlier asking, and in answer to a heartbeat from before: a later one is under way already.
+    run.server({ ...unheard, attempt: 1 });
+    run.server({ ...unheard, attempt: 0 });
+    expect(run.sent()).to.deep.equal([]);
+    run.server({ ...unheard, attempt: 2 });
+    run.server({ ...unheard, attempt: 2 });
+    const sent = run.sent();
+    expect(types(sent)).to.deep.equal(['register']);
+    expect(sent[0]).to.include({ attempt: 3 });
   });
 });
 

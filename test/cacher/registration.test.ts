@@ -164,7 +164,7 @@ describe('the registration of a cacher', () => {
   it('of a member that is refused is asked for again, with all it holds, and not at once', () => {
     const run = new CacherRun();
     run.write('abc');
-    run.server({ type: 'expelled', registration: FIRST_CLIENT });
+    run.server({ type: 'expelled', registration: FIRST_CLIENT, attempt: 1 });
     run.take();
     run.server(REFUSAL);
     const commands = run.take();
@@ -185,7 +185,7 @@ describe('the registration of a cacher', () => {
 
   it('of a member that is refused is asked for again at once over a new link', () => {
     const run = new CacherRun();
-    run.server({ type: 'expelled', registration: FIRST_CLIENT });
+    run.server({ type: 'expelled', registration: FIRST_CLIENT, attempt: 1 });
     run.server(REFUSAL);
     run.take();
     rejoin(run, { attempt: 3 });

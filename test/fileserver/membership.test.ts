@@ -160,10 +160,23 @@ describe('membership', () => {
     run.take();
     const old = { sequence: 9, freePages: 8, oldestUseMs: 0, candidates: [], echo: 8 } as const;
     run.from('n2#1', { type: 'heartbeat', ...old, registration });
-    expect(run.sent('n2#1')).to.deep.equal([{ type: 'expelled', registration }]);
+    expect(run.sent('n2#1')).to.deep.equal([{ type: 'expelled', registration, attempt: 0 }]);
     run.now += 2 * LONG_MS;
     handleTimeout(run.server, run.now);
     expect(codes(run.sent('n2#1'))).to.not.include('prepareBackup');
+  });
+
+  it('admits nobody by a repeat of what a registration that is over has answered, and says so', () => {
+    const run = new ServerRun('share', LEASE_MS);
+    run.register('n1', 'n2');
+    const registration = run.registrationOf('n2#1');
+    run.pass(LOST_MS, 'n1');
+    const over = { type: 'expelled', registration, attempt: 1 };
+    expect(run.sent('n2#1')).to.deep.include(over);
+    run.from('n2#1', registerOf('n2'));
+    expect(run.sent('n2#1')).to.deep.equal([over]);
+    run.from('n2#1', { ...registerOf('n2'), attempt: 2 });
+    expect(codes(run.sent('n2#1'))).to.include('registered');
   });
 
   it('undoes a grant for somebody who has given up what he asked for, and does not try again', () => {

@@ -3,11 +3,11 @@
  * (design, section 5).
  */
 
-import { firstClientNumber } from '../protocol/client_numbers.ts';
 import { FsError } from '../protocol/errors.ts';
 import type { Holding } from '../protocol/fields.ts';
 import { compareVersions, SERVER, type NodeId } from '../protocol/ids.ts';
 import { MEMBERS_LIMIT, type Message } from '../protocol/messages.ts';
+import { takeRange } from './client_ranges.ts';
 import { reopen } from './clients.ts';
 import { transition, type DirectoryEntry } from './directory_entry.ts';
 import { becomeFormer } from './former_lives.ts';
@@ -129,6 +129,9 @@ const resume = (server: Server, member: MemberRecord, message: Register): void =
 const admit = (server: Server, link: string, message: Register): void => {
   const { node, incarnation, address, pages, holdings, writers } = message;
   const { now } = server;
+  const firstClient = takeRange(server);
+  // It asks again in a moment.
+  if (firstClient === undefined) return;
   server.newcomers.delete(node);
   for (const each of server.over.keys()) if (each.startsWith(`${node}#`)) server.over.delete(each);
   const member: MemberRecord = {
@@ -145,7 +148,7 @@ const admit = (server: Server, link: string, message: Register): void => {
     heardMs: now,
     acksSent: new Map(),
     fresh: true,
-    firstClient: firstClientNumber(server.options.epoch, server.nextRegistration++),
+    firstClient,
     firstSequence: server.nextSequence,
     leaving: false,
     former: false,

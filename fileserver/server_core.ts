@@ -16,6 +16,7 @@ import {
   openHeld,
   openWriter,
 } from './clients.ts';
+import { epochTaken, newClientRanges } from './client_ranges.ts';
 import type { FileMeta } from './disk/disk_core.ts';
 import { FileMemory } from './file_memory.ts';
 import { flush } from './flushes.ts';
@@ -65,10 +66,11 @@ export const newServer = (
   nextSequence: 1,
   nextToken: 1,
   nextClient: 0,
-  nextRegistration: 1,
+  ranges: newClientRanges(options.epoch),
   stopping: false,
   stopped: false,
   stopDeadlineMs: Infinity,
+  longestLeaseMs: options.leaseMs,
   quietUntilMs: 0,
   lastTickMs: 0,
   newcomers: new Map(),
@@ -266,7 +268,7 @@ export const handleFileRead = (
 /** The records of one commit are synced. */
 export const handleCommitted = (server: Server, token: number, now: number): void => {
   server.now = now;
-  committed(server, token);
+  if (!epochTaken(server, token)) committed(server, token);
   afterEvent(server);
 };
 
@@ -318,8 +320,8 @@ export const startQuiet = (server: Server, longestLeaseMs: number, now: number):
   server.now = now;
   if (longestLeaseMs === 0) return;
   // The lease may be longer than those of this life, and so may be what a slow clock makes of it.
-  const longest = Math.max(server.options.leaseMs, longestLeaseMs);
-  server.quietUntilMs = now + longestLeaseMs + marginMs(server, longest);
+  server.longestLeaseMs = Math.max(server.options.leaseMs, longestLeaseMs);
+  server.quietUntilMs = now + longestLeaseMs + marginMs(server, server.longestLeaseMs);
 };
 
 const endQuiet = (server: Server): void => {

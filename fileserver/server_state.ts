@@ -14,6 +14,7 @@ import type {
 } from '../protocol/ids.ts';
 import type { Message } from '../protocol/messages.ts';
 import type { OpenFiles } from '../protocol/open_files.ts';
+import type { ClientRanges } from './client_ranges.ts';
 import type { DegradedPolicy } from './degraded.ts';
 import { newEntry, type DirectoryEntry } from './directory_entry.ts';
 import type { CommitRecord, FileMeta } from './disk/disk_core.ts';
@@ -161,10 +162,12 @@ export interface Server {
   nextSequence: number;
   nextToken: number;
   nextClient: number;
-  nextRegistration: number;
+  ranges: ClientRanges;
   stopping: boolean;
   stopped: boolean;
   stopDeadlineMs: number;
+  /** Of this life and all before it. */
+  longestLeaseMs: number;
   /** Until then holders of leases of the server's last life may still serve: nothing is written. */
   quietUntilMs: number;
   lastTickMs: number;

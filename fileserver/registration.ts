@@ -188,11 +188,31 @@ const keepClean = (server: Server, node: NodeId, { file, kind, version }: Holdin
   if (kind !== 'clean') return false;
   const entry = entryOf(server, file);
   const same = compareVersions(entry.version, version) === 0;
-  const quiet = entry.state !== 'dirty' && entry.writer === undefined && !isToRecover(entry);
+  const quiet = entry.state !== 'dirty' && sparesSharers(server, entry) && !isToRecover(entry);
   if (!same || !quiet || server.meta(file).mark !== undefined) return false;
   entry.sharers.add(node);
   transition(entry, 'read');
+  server.damaged.get(file)?.delete(node);
   return true;
+};
+
+/**
+ * Whatever writes the file has not come to recall its clean copies, and will recall all that are listed then; until
+ * then one of them can make a damaged disk good.
+ */
+const sparesSharers = (server: Server, entry: DirectoryEntry): boolean => {
+  if (entry.writer === undefined) return true;
+  const running = writerOf(server, entry);
+  switch (running?.kind) {
+    case 'verify':
+      return true;
+    case 'getModified':
+      return running.phase === 'supply' || running.phase === 'withdraw';
+    case 'writeThrough':
+      return running.phase === 'load';
+    default:
+      return false;
+  }
 };
 
 /**

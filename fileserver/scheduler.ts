@@ -328,10 +328,17 @@ export const fileRead = (server: Server, token: number, bytes: Uint8Array | stri
   settle(server, entryOf(server, transaction.file), transaction);
 };
 
-/** The disk failed it, for the first time, and it has left nothing behind: it may begin again. */
+/** A member has come with a clean copy since the last attempt at a repair, which nobody could make. */
+const isSupplied = (server: Server, { file, sharers }: DirectoryEntry): boolean => {
+  const asked = server.damaged.get(file);
+  return asked !== undefined && [...sharers].some((node) => !asked.has(node));
+};
+
+/** The disk failed it, and it has left nothing behind: it may begin again, once for every chance of a repair. */
 const mayRetry = (server: Server, entry: DirectoryEntry, transaction: Transaction): boolean => {
   const { kind, failure, retried } = transaction;
-  if (failure === undefined || retried || entry.owner !== undefined) return false;
+  if (failure === undefined || entry.owner !== undefined) return false;
+  if (retried && !isSupplied(server, entry)) return false;
   const undone =
     kind === 'getShared' ||
     kind === 'readThrough' ||

@@ -94,7 +94,7 @@ export const newServer = (
   openWriters: new OpenWriters(),
   scrub: { nextFile: 0, dueMs: Infinity, passes: 0 },
   over: new Map(),
-  damaged: new Set(),
+  damaged: new Map(),
   counters: newCounters(),
   commands: [],
 });

@@ -203,8 +203,8 @@ export interface Server {
   scrub: { nextFile: number; dueMs: number; passes: number };
   /** The last registration that is over, of links whose node has none. */
   over: Map<string, Pick<MemberRecord, 'attempt' | 'firstClient'>>;
-  /** Files with damaged blocks on the disk that nobody could make good. */
-  damaged: Set<FileNumber>;
+  /** Files with damaged blocks on the disk that nobody could make good, and who was asked for a copy in vain. */
+  damaged: Map<FileNumber, Set<NodeId>>;
   counters: Counters;
   commands: ServerCommand[];
 }

@@ -60,7 +60,7 @@ export const statusOf = (server: Server, request: number): Message<'statusDone'>
     lostFiles: [...server.losses].map(([file, loss]) => ({ file, ...loss })),
     degraded: isDegraded(server),
     degradedPolicy: server.options.degradedPolicy,
-    damagedFiles: [...server.damaged],
+    damagedFiles: [...server.damaged.keys()],
     scrub: { nextFile: server.scrub.nextFile, passes: server.scrub.passes },
     filesInMemory: server.memory.size,
     runningTransactions: server.running.size,

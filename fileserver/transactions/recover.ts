@@ -277,7 +277,7 @@ const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): b
   if (contents === undefined) {
     // Nobody has it. Reads fail with EIO, this file's only, until it is written anew.
     log(server, 'warn', `file ${file} cannot be restored: ${failure ?? 'it cannot be read'}`);
-    server.damaged.add(file);
+    server.damaged.set(file, new Set());
     transaction.phase = 'unmark';
     const { version: damaged } = server.meta(file);
     const version = loses ? { term, counter: damaged.counter + 1 } : damaged;

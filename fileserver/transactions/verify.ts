@@ -68,7 +68,7 @@ const repair = (server: Server, entry: DirectoryEntry, transaction: Verify): boo
     order(server, transaction, sharer, message, 'fetched');
     return false;
   }
-  server.damaged.add(file);
+  server.damaged.set(file, transaction.asked);
   log(server, 'warn', `${failure ?? ''}; nobody has a copy: reads of it fail until it is written`);
   return true;
 };

@@ -6,6 +6,7 @@
 
 import { assert } from '../protocol/assert.ts';
 import type { FileNumber } from '../protocol/ids.ts';
+import { FILES_LIMIT } from '../protocol/messages.ts';
 import { isIdle, move, type CachedFile } from './cached_file.ts';
 import { ask, geometryOf, newRequest, sendToServer, type Cacher } from './cacher_state.ts';
 import type { Candidate } from './replacement.ts';
@@ -15,6 +16,16 @@ interface Victim extends Candidate {
 }
 
 const pagesOfFile = (cacher: Cacher): number => geometryOf(cacher).blocksPerFile;
+
+/**
+ * Free pages that files may have: a node must be able to report all it holds in one message when it registers, so a
+ * memory for more files than that is full before its pages are.
+ */
+export const usablePages = (cacher: Cacher): number => {
+  const { options, freePages } = cacher;
+  const limit = FILES_LIMIT * pagesOfFile(cacher);
+  return Math.max(0, Math.min(freePages, limit - (options.pages - freePages)));
+};
 
 const take = (cacher: Cacher, cached: CachedFile): void => {
   assert(cached.pages === 0, `file ${cached.file} has its pages already`);
@@ -54,7 +65,7 @@ export const reserve = (cacher: Cacher, cached: CachedFile): 'reserved' | 'waits
 /** Frees the pages of one file, or starts what will free them. */
 const makeRoom = (cacher: Cacher): 'reserved' | 'waits' | 'full' => {
   const needed = pagesOfFile(cacher);
-  while (cacher.freePages < needed) {
+  while (usablePages(cacher) < needed) {
     if (beingFreed(cacher) > 0) return 'waits';
     const victim = cacher.options.policy.choose(victims(cacher));
     if (victim === undefined) return 'full';
@@ -116,7 +127,7 @@ export const evict = (cacher: Cacher, cached: CachedFile): void => {
 export const reserveAtOnce = (cacher: Cacher, cached: CachedFile, dropLast: boolean): boolean => {
   if (cached.pages > 0) return true;
   const needed = pagesOfFile(cacher);
-  while (cacher.freePages < needed) {
+  while (usablePages(cacher) < needed) {
     const clean = victims(cacher).filter((each) => each.clean && (dropLast || each.copies > 1));
     const victim = cacher.options.policy.choose(clean);
     if (victim === undefined) return false;

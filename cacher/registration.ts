@@ -10,7 +10,7 @@ import { ask, log, newRequest, sendToServer, type Cacher } from './cacher_state.
 import type { CopyState } from './copy_table.ts';
 import { heartbeatSent, renew, startLease } from './leases.ts';
 import { noteLoss } from './losses.ts';
-import { releasePages } from './pages.ts';
+import { releasePages, usablePages } from './pages.ts';
 import { hold, isEntrusted } from './recovery.ts';
 import { outcomeUnknown, timeOut, timeOutRelayed } from './waiting.ts';
 
@@ -55,7 +55,7 @@ const holdingsOf = (cacher: Cacher): Holding[] => {
     if (held === 'clean') clean.push({ file, kind: held, term: contentsTerm, version });
     if (kind !== undefined && kind !== 'clean') others.push({ file, kind, term, version });
   }
-  // Whatever does not fit must not be the only copy.
+  // Clean copies come last: whatever does not fit must not be the only copy. Dirty ones fit (usablePages).
   return [...others, ...clean].slice(0, HOLDINGS_LIMIT);
 };
 
@@ -207,8 +207,8 @@ export const heartbeat = (cacher: Cacher): void => {
   clean.sort((a, b) => a.lastUsedMs - b.lastUsedMs);
   const candidates = clean.slice(0, CANDIDATES_LIMIT).map(({ file }) => file);
   const sequence = cacher.heartbeats++;
-  const { freePages, echo } = cacher;
-  const hints = { freePages, oldestUseMs, candidates };
+  const { echo } = cacher;
+  const hints = { freePages: usablePages(cacher), oldestUseMs, candidates };
   heartbeatSent(cacher, sequence);
   const registration = cacher.registration.firstClient;
   sendToServer(cacher, { type: 'heartbeat', sequence, ...hints, echo, registration });

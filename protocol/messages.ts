@@ -10,8 +10,13 @@ import { OUTCOMES_KEPT, type FileNumber, type Order } from './ids.ts';
 export const PROTOCOL_VERSION = 1;
 /** How many members a cluster may have. */
 export const MEMBERS_LIMIT = 1024;
-/** How many files a member may report when it registers. */
-export const HOLDINGS_LIMIT = 500_000;
+/** How many files a member may report when it registers: as many as one message can name, 44 bytes each at most. */
+export const HOLDINGS_LIMIT = 370_000;
+/**
+ * How many files a member has room for, whatever its memory: all that is dirty must fit into the message, beside files
+ * of which it can only say that nothing was written under a term, and openings for writing.
+ */
+export const FILES_LIMIT = 300_000;
 /** How many files a heartbeat may ask copy counts for. */
 export const CANDIDATES_LIMIT = 16;
 

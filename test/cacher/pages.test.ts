@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { handleTimeout } from '../../cacher/cacher_core.ts';
 import type { FileNumber } from '../../protocol/ids.ts';
-import type { Message } from '../../protocol/messages.ts';
+import { FILES_LIMIT, type Message } from '../../protocol/messages.ts';
 import { CacherRun, dataFor, FILE, N2, orderOf } from './cacher_run.ts';
 
 const file = (number: number): FileNumber => number as FileNumber;
@@ -29,6 +30,21 @@ describe('the pages of a cacher', () => {
     run.server({ type: 'failed', request, code: 'EIO', message: 'a bad block' });
     expect(run.cacher.freePages).to.equal(2);
     expect(run.cacher.files.has(FILE)).to.equal(false);
+  });
+
+  it('are for no more files than a node can report when it registers, however many there are', () => {
+    const run = new CacherRun({ pages: FILES_LIMIT + 1 });
+    run.cacher.freePages = 2;
+    expect(startRead(run, 1)).to.deep.equal(['getShared']);
+    // All that it has is in use, and there is one page more.
+    expect(run.cacher.freePages).to.equal(1);
+    expect(startRead(run, 2)).to.deep.equal(['readThrough']);
+    handleTimeout(run.cacher, 100);
+    const beat = run
+      .take()
+      .flatMap((each) => (each.do === 'send' ? [each.message] : []))
+      .find((message) => message.type === 'heartbeat');
+    expect(beat?.freePages).to.equal(0);
   });
 
   it('of a clean file that others hold go without a question', () => {

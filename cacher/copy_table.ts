@@ -119,6 +119,7 @@ export const COPY_TABLE: Readonly<Record<CopyState, Partial<Record<CopyEvent, Co
     'prepare-backup': 'reserved',
     'prepare-standby': 'reserved',
     invalidate: 'invalid',
+    drop: 'invalid',
     recover: 'reserved',
     'registered-anew': 'reserved',
   },

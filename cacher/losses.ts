@@ -21,9 +21,15 @@ export const noteLoss = (cacher: Cacher, file: FileNumber, times: number): void 
     const open = files.get(file);
     if (open !== undefined) open.stale = true;
   }
+  const { code, message } = staleError(file);
+  for (const [id, { link, request, message: asked }] of [...cacher.relayed]) {
+    // What was acknowledged before it was asked for may be what is lost.
+    if (asked.type !== 'flush' || !(asked.all || asked.file === file)) continue;
+    cacher.relayed.delete(id);
+    replyFailed(cacher, link, request, code, message);
+  }
   const cached = cacher.files.get(file);
   if (cached === undefined) return;
-  const { code, message } = staleError(file);
   for (const { link, request } of cached.operations) {
     replyFailed(cacher, link, request, code, message);
   }

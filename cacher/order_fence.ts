@@ -33,6 +33,8 @@ export const isCurrent = (cacher: Cacher, message: Message): boolean => {
   const { registration } = cacher;
   if (!cacher.admitted || registration === undefined) return false;
   const { epoch, sequence } = message.order;
+  // A copy that is listed anew may be asked for by a transaction that began before.
+  if ('registration' in message && message.registration !== registration.firstClient) return false;
   const old = OF_A_ROLE.has(message.type) && sequence < registration.firstSequence;
   return epoch === registration.epoch && !old;
 };

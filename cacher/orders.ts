@@ -139,7 +139,10 @@ export const invalidate = (
   message: Message<'invalidate'>,
 ): void => {
   const { order, file } = message;
-  const { copy } = cached;
+  const { copy, fence } = cached;
+  // What this transaction, or one before it, has had sent here must not come after it.
+  const next = { ...order, sequence: order.sequence + 1 };
+  if (fence === undefined || compareOrders(fence, next) < 0) cached.fence = next;
   if (isOutdated(cached, order)) {
     log(cacher, 'info', `file ${file}: a late order to invalidate: kept`);
   } else if (
@@ -164,13 +167,14 @@ export const drop = (cacher: Cacher, cached: CachedFile, message: Message<'drop'
     cacher.counters.recirculated++;
     cached.want = undefined;
   }
-  if (cached.copy === 'frozen' || (cached.copy === 'shared' && !outdated)) {
+  const { copy } = cached;
+  if (copy === 'frozen' || copy === 'reserved' || (copy === 'shared' && !outdated)) {
     move(cached, 'drop');
     cached.pledge = undefined;
     outcomeUnknown(cacher, cached);
     releasePages(cacher, cached);
   }
-  sendToServer(cacher, { type: 'dropped', order, file });
+  sendToServer(cacher, { type: 'dropped', order, file, held: cached.copy === 'shared' });
 };
 
 /** This node is to keep the second copy of a file: at once, or not at all (rule 12). */

@@ -77,7 +77,7 @@ const answerOf = ({ answer, resend }: Awaited): Message | undefined => {
     case 'invalidated':
       return { type: 'invalidated', order, file };
     case 'dropped':
-      return { type: 'dropped', order, file };
+      return { type: 'dropped', order, file, held: false };
     case 'cleaned':
       return { type: 'cleaned', order, file };
     case 'backupPrepared':

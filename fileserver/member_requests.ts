@@ -20,7 +20,13 @@ export const memberRequest = (server: Server, node: NodeId, message: MemberReque
   const base = newTransaction(file, requester, request);
   switch (message.type) {
     case 'getShared':
-      submit(server, { ...base, kind: 'getShared', phase: 'fetch', vainly: false });
+      submit(server, {
+        ...base,
+        kind: 'getShared',
+        phase: 'fetch',
+        forwarded: false,
+        vainly: false,
+      });
       break;
     case 'getModified':
       submit(server, { ...base, ...newGetModified, claimsToHold: message.holds, refused: [] });

@@ -103,8 +103,14 @@ const involved = (server: Server, node: NodeId): boolean => {
     if (entry.owner === node || entry.backup === node) return true;
     if (entry.queue.some((each) => concerns(each, node))) return true;
   }
-  return [...server.running.values()].some((each) => concerns(each, node));
+  return [...server.running.values()].some(
+    (each) => concerns(each, node) || hasReported(each, node),
+  );
 };
+
+/** A recovery goes by what it has said: it may be made owner of it, or told to let go of it. */
+const hasReported = (transaction: Transaction, node: NodeId): boolean =>
+  transaction.kind === 'recover' && transaction.asked.includes(node);
 
 /** Lets go of the leaving members that nothing needs any more. Called after every transaction. */
 export const release = (server: Server): void => {

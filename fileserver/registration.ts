@@ -216,16 +216,17 @@ const sparesSharers = (server: Server, entry: DirectoryEntry): boolean => {
 };
 
 /**
- * Dirty contents of the term on the disk are wanted while the file is not safe elsewhere: its holders
- * are out of reach, or a recovery is under way, which may lose another node before it has a new pair.
+ * Dirty contents of the term on the disk are wanted while the file is not safe elsewhere, and so is the proof that nothing
+ * was written under that term: its holders are out of reach, or a recovery is under way, which may lose another node
+ * before it has a new pair.
  */
 const isWanted = (server: Server, { file, kind, term }: Holding): boolean => {
   const entry = entryOf(server, file);
   const { mark } = server.meta(file);
   const counts = (mark !== undefined && term >= mark.term) || term === termToCome(server, entry);
   if (kind === 'clean' || !counts) return false;
-  if (isGathering(server, entry) || (entry.unavailable && entry.writer === undefined)) return true;
-  return kind === 'dirty' && recoveryOf(server, entry) !== undefined;
+  if (isGathering(server, entry) || recoveryOf(server, entry) !== undefined) return true;
+  return entry.unavailable && entry.writer === undefined;
 };
 
 /** The writing transaction that runs on the file. */

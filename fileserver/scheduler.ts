@@ -35,6 +35,7 @@ import {
   type Transaction,
 } from './transaction.ts';
 import { advance, begin, take } from './transactions/dispatch.ts';
+import { mayArriveUnlisted } from './transactions/get_shared.ts';
 
 /** How long a transaction waits for answers before it repeats its orders. */
 export const RESEND_MS = 2000;
@@ -340,7 +341,7 @@ const mayRetry = (server: Server, entry: DirectoryEntry, transaction: Transactio
   if (failure === undefined || entry.owner !== undefined) return false;
   if (retried && !isSupplied(server, entry)) return false;
   const undone =
-    kind === 'getShared' ||
+    (kind === 'getShared' && !mayArriveUnlisted(entry, transaction)) ||
     kind === 'readThrough' ||
     kind === 'writeThrough' ||
     (kind === 'getModified' && transaction.phase === 'withdraw');

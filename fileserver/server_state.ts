@@ -288,6 +288,19 @@ export const order = (
   orderVia(server, transaction, to, message, to, answer);
 };
 
+/** Orders a node to give up what it has had of a file since it registered. */
+export const takeBack = (
+  server: Server,
+  transaction: Transaction,
+  from: NodeId,
+  type: 'invalidate' | 'drop',
+): void => {
+  const registration = server.members.get(from)?.firstClient ?? 0;
+  const { file } = transaction;
+  const message = { type, order: orderOf(server, transaction), file, registration } as const;
+  order(server, transaction, from, message, type === 'drop' ? 'dropped' : 'invalidated');
+};
+
 /** Sends an order to one node whose effect another node confirms. */
 export const orderVia = (
   server: Server,

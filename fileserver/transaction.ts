@@ -60,6 +60,8 @@ interface Common {
 export interface GetShared extends Common {
   readonly kind: 'getShared';
   phase: 'fetch' | 'confirm';
+  /** Somebody was told to send the contents: they may be under way, whatever else becomes of the request. */
+  forwarded: boolean;
   /** The asker had no use for the contents any more: it must not count as a sharer, whose copy need not be sent. */
   vainly: boolean;
 }
@@ -210,7 +212,7 @@ export const restarted = (transaction: Transaction): Transaction => {
   const base = { ...newTransaction(file, requester, request), retried: transaction.retried };
   switch (transaction.kind) {
     case 'getShared':
-      return { ...transaction, ...base, phase: 'fetch', vainly: false };
+      return { ...transaction, ...base, phase: 'fetch', forwarded: false, vainly: false };
     case 'getModified':
       return { ...transaction, ...base, phase: 'quiesce', refused: [], release: undefined };
     case 'writeBack':

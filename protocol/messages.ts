@@ -140,7 +140,7 @@ export const MESSAGES = {
   forward: { order, file, to: is.node, request },
   forwardFailed: { order, file },
   received: { order, file, held: is.flag },
-  invalidate: { order, file },
+  invalidate: { order, file, registration: is.uint53 },
   invalidated: { order, file },
   freeze: {
     order,
@@ -153,8 +153,8 @@ export const MESSAGES = {
     report: is.flag,
   },
   frozen: { order, file, ...contents },
-  drop: { order, file },
-  dropped: { order, file },
+  drop: { order, file, registration: is.uint53 },
+  dropped: { order, file, held: is.flag },
   prepareBackup: {
     order,
     file,

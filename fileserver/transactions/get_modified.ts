@@ -22,6 +22,7 @@ import {
   order,
   orderOf,
   orderVia,
+  takeBack,
   type Server,
 } from '../server_state.ts';
 import { newTerm, termInForce } from '../terms.ts';
@@ -31,17 +32,6 @@ import { forgetSharer, noteSharer } from './get_shared.ts';
 const asker = (transaction: GetModified): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members ask to write');
   return transaction.requester.node;
-};
-
-const invalidate = (server: Server, transaction: GetModified, node: NodeId): void => {
-  const { file } = transaction;
-  order(
-    server,
-    transaction,
-    node,
-    { type: 'invalidate', order: orderOf(server, transaction), file },
-    'invalidated',
-  );
 };
 
 /**
@@ -120,7 +110,7 @@ const invalidateOthers = (
 ): void => {
   transaction.phase = 'quiesce';
   for (const node of otherSharers(entry, transaction)) {
-    if (node !== transaction.backup) invalidate(server, transaction, node);
+    if (node !== transaction.backup) takeBack(server, transaction, node, 'invalidate');
   }
 };
 
@@ -165,7 +155,9 @@ const quiesceDirty = (server: Server, entry: DirectoryEntry, transaction: GetMod
     transaction.awaited.push({ from: writer, answer: 'received', sinceMs: server.now, resend });
   }
   if (backup !== writer) transaction.release = backup;
-  for (const node of entry.sharers) if (node !== writer) invalidate(server, transaction, node);
+  for (const node of entry.sharers) {
+    if (node !== writer) takeBack(server, transaction, node, 'invalidate');
+  }
 };
 
 /**
@@ -192,7 +184,7 @@ export const startGetModified = (
     transaction.backup = entry.backup;
     transaction.backupHolds = true;
     transaction.requesterHolds = true;
-    for (const node of entry.sharers) invalidate(server, transaction, node);
+    for (const node of entry.sharers) takeBack(server, transaction, node, 'invalidate');
   } else if (entry.state === 'dirty') {
     quiesceDirty(server, entry, transaction);
   } else if (refusalOf(server) !== undefined) {
@@ -243,7 +235,7 @@ export const getModifiedAnswered = (
         server.counters.backupsRefused++;
         transaction.refused.push(from);
         if (transaction.phase === 'quiesce' && entry.sharers.has(from)) {
-          invalidate(server, transaction, from);
+          takeBack(server, transaction, from, 'invalidate');
         }
         transaction.backup = nextBackup(server, entry, transaction);
         prepareBackup(server, entry, transaction);
@@ -337,7 +329,7 @@ const withdraw = (server: Server, entry: DirectoryEntry, transaction: GetModifie
   transaction.phase = 'withdraw';
   if (backup === undefined) return;
   forgetSharer(entry, backup);
-  invalidate(server, transaction, backup);
+  takeBack(server, transaction, backup, 'invalidate');
 };
 
 /** True when the transaction is over. */
@@ -370,8 +362,7 @@ export const advanceGetModified = (
     case 'grant': {
       transaction.phase = 'release';
       if (release === undefined) return true;
-      const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
-      order(server, transaction, release, message, 'dropped');
+      takeBack(server, transaction, release, 'drop');
       return false;
     }
     case 'release':

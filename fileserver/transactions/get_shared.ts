@@ -13,6 +13,7 @@ import {
   orderOf,
   orderVia,
   replyTo,
+  takeBack,
   type Server,
 } from '../server_state.ts';
 import type { GetShared } from '../transaction.ts';
@@ -51,6 +52,7 @@ const forward = (server: Server, transaction: GetShared, holder: NodeId): void =
     request,
   } as const;
   server.counters.suppliedByPeer++;
+  transaction.forwarded = true;
   orderVia(server, transaction, holder, message, to, 'received');
 };
 
@@ -88,6 +90,19 @@ export const getSharedAnswered = (
   else supply(server, entry, transaction);
 };
 
+/** Who has sent the contents may have given them up since, and they may yet arrive: they are void from here on. */
+const withdraw = (server: Server, transaction: GetShared): void => {
+  transaction.forwarded = false;
+  takeBack(server, transaction, asker(transaction), 'invalidate');
+};
+
+/**
+ * Contents that were sent to the asker may come when nobody counts it as a sharer any more. One that is listed stays so:
+ * its copy may be the only one.
+ */
+export const mayArriveUnlisted = (entry: DirectoryEntry, transaction: GetShared): boolean =>
+  transaction.forwarded && !entry.sharers.has(asker(transaction));
+
 /** True when the transaction is over. */
 export const advanceGetShared = (
   server: Server,
@@ -99,6 +114,10 @@ export const advanceGetShared = (
   if (holdsRole(entry, to)) {
     replyTo(server, transaction.requester, { type: 'alreadyHeld', request, file });
     return true;
+  }
+  if (failure !== undefined && mayArriveUnlisted(entry, transaction)) {
+    withdraw(server, transaction);
+    return false;
   }
   if (failure !== undefined) {
     failRequest(server, transaction.requester, request, 'EIO', failure);

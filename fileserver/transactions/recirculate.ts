@@ -15,9 +15,11 @@ import {
   orderVia,
   replyTo,
   type MemberRecord,
+  takeBack,
   type Server,
 } from '../server_state.ts';
 import type { Recirculate } from '../transaction.ts';
+import { noteSharer } from './get_shared.ts';
 
 const giver = (transaction: Recirculate): NodeId => {
   assert(transaction.requester.kind === 'member', 'only members recirculate');
@@ -64,7 +66,7 @@ export const startRecirculate = (
 
 export const recirculateAnswered = (
   server: Server,
-  _entry: DirectoryEntry,
+  entry: DirectoryEntry,
   transaction: Recirculate,
   _from: NodeId,
   message: Message,
@@ -80,9 +82,10 @@ export const recirculateAnswered = (
   }
   if (message.type === 'forwardFailed') {
     transaction.phase = 'cancel';
-    const cancel = { type: 'invalidate', order: orderOf(server, transaction), file } as const;
-    order(server, transaction, target, cancel, 'invalidated');
+    takeBack(server, transaction, target, 'invalidate');
   }
+  // The request was a late repeat, and the giver has read the file again beside it.
+  if (message.type === 'dropped' && message.held) noteSharer(entry, from, true);
 };
 
 /** True when the transaction is over. */
@@ -106,8 +109,7 @@ export const advanceRecirculate = (
       transition(entry, 'read');
       if (entry.sharers.delete(from)) transition(entry, 'copy-dropped');
       entry.eviction = `last copy moved from ${from} to ${target}`;
-      const drop = { type: 'drop', order: orderOf(server, transaction), file } as const;
-      order(server, transaction, from, drop, 'dropped');
+      takeBack(server, transaction, from, 'drop');
       return false;
     }
     case 'drop':

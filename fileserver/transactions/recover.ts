@@ -18,7 +18,16 @@ import {
   tellLoss,
 } from '../lost_files.ts';
 import { transition, type DirectoryEntry } from '../directory_entry.ts';
-import { commit, commitContents, load, log, order, orderOf, type Server } from '../server_state.ts';
+import {
+  commit,
+  commitContents,
+  load,
+  log,
+  order,
+  orderOf,
+  takeBack,
+  type Server,
+} from '../server_state.ts';
 import { newTerm } from '../terms.ts';
 import type { Recover, Report } from '../transaction.ts';
 
@@ -217,21 +226,20 @@ const release = (
   transaction: Recover,
   keeper: NodeId | undefined,
 ): void => {
-  const { file, reports, backup, source } = transaction;
+  const { reports, backup, source } = transaction;
   const pair = keeper === undefined && entry.owner !== undefined;
   transaction.phase = 'release';
   const dirty = new Set(entry.reporters);
-  const to = { order: orderOf(server, transaction), file } as const;
   for (const { node, kind } of reports) {
     if (kind === 'dirty') dirty.add(node);
-    else if (kind === 'empty' && !(pair && node === backup)) {
-      order(server, transaction, node, { type: 'invalidate', ...to }, 'invalidated');
-    }
+    if (kind !== 'empty') continue;
+    dirty.delete(node);
+    if (!(pair && node === backup)) takeBack(server, transaction, node, 'invalidate');
   }
   for (const node of dirty) {
     const stays = node === keeper || (pair && (node === source || node === backup));
     if (stays || !server.members.has(node)) continue;
-    order(server, transaction, node, { type: 'drop', ...to }, 'dropped');
+    takeBack(server, transaction, node, 'drop');
   }
 };
 
@@ -252,7 +260,7 @@ const isAway = (entry: DirectoryEntry, { asked }: Recover, { owner, backup }: Di
 
 /** The disk's contents are to stand again, under a version of this term. True if they are waited for. */
 const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): boolean => {
-  const { file, term, contents, loses, failure } = transaction;
+  const { file, term, contents, loses, failure, reports } = transaction;
   const { mark } = server.meta(file);
   assert(mark !== undefined, `file ${file}: restored without having been dirty`);
   const holder = contents === undefined && !loses ? holderOfDisks(server, transaction) : undefined;
@@ -269,6 +277,8 @@ const restore = (server: Server, entry: DirectoryEntry, transaction: Recover): b
     }
     if (isAway(entry, transaction, mark)) {
       log(server, 'warn', `file ${file} cannot be read, and a node that may have it is away`);
+      // Who is here with nothing but its place says so again when the other one is back: then all is known.
+      for (const { node, kind } of reports) if (kind === 'empty') entry.reporters.add(node);
       becomeUnavailable(server, entry, mark);
       return true;
     }

@@ -19,6 +19,7 @@ import {
   orderOf,
   outcomesOf,
   replyTo,
+  takeBack,
   type Server,
 } from '../server_state.ts';
 import { newTerm } from '../terms.ts';
@@ -103,9 +104,7 @@ const invalidateSharers = (
   entry: DirectoryEntry,
   transaction: WriteThrough,
 ): void => {
-  const { file } = transaction;
-  const message = { type: 'invalidate', order: orderOf(server, transaction), file } as const;
-  for (const node of entry.sharers) order(server, transaction, node, message, 'invalidated');
+  for (const node of entry.sharers) takeBack(server, transaction, node, 'invalidate');
 };
 
 /** What came of the same write when it was asked for before (rule 4). */
@@ -231,10 +230,7 @@ const release = (server: Server, entry: DirectoryEntry, transaction: WriteThroug
   entry.backup = undefined;
   entry.sharers.clear();
   transition(entry, 'written-through');
-  for (const node of transaction.release) {
-    const message = { type: 'drop', order: orderOf(server, transaction), file } as const;
-    order(server, transaction, node, message, 'dropped');
-  }
+  for (const node of transaction.release) takeBack(server, transaction, node, 'drop');
 };
 
 /**

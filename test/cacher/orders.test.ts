@@ -9,6 +9,7 @@ import {
   FILE,
   grantFor,
   N2,
+  FIRST_CLIENT,
   N3,
   orderOf,
   writeOf,
@@ -106,7 +107,7 @@ describe('the orders of the file server', () => {
     expect(run.text()).to.equal('abctents');
     run.application('app', { type: 'read', request: 9, file: FILE, offset: 0, length: 3 });
     expect(types(run.replies())).to.deep.equal([]);
-    run.server({ type: 'drop', order: orderOf(2), file: FILE });
+    run.server({ type: 'drop', order: orderOf(2), file: FILE, registration: FIRST_CLIENT });
     expect(run.text()).to.equal('');
   });
 
@@ -126,7 +127,7 @@ describe('the orders of the file server', () => {
     const run = new CacherRun();
     run.read();
     const order = { epoch: 0, sequence: 99 };
-    run.server({ type: 'invalidate', order, file: FILE });
+    run.server({ type: 'invalidate', order, file: FILE, registration: FIRST_CLIENT });
     expect(run.sent()).to.deep.equal([]);
     expect(run.copy()).to.equal('shared');
   });
@@ -134,7 +135,7 @@ describe('the orders of the file server', () => {
   it('for a file outside the volume are dropped', () => {
     const run = new CacherRun();
     const file = 20 as typeof FILE;
-    run.server({ type: 'invalidate', order: orderOf(2), file });
+    run.server({ type: 'invalidate', order: orderOf(2), file, registration: FIRST_CLIENT });
     expect(run.sent()).to.deep.equal([]);
     expect(run.cacher.files.size).to.equal(0);
   });
@@ -180,7 +181,7 @@ describe('data and grants', () => {
       run.sent().flatMap((each) => (each.type === 'received' ? [each.held] : []));
     run.server(dataFor(1));
     expect(held()).to.deep.equal([true]);
-    run.server({ type: 'invalidate', order: orderOf(2), file: FILE });
+    run.server({ type: 'invalidate', order: orderOf(2), file: FILE, registration: FIRST_CLIENT });
     run.server(dataFor(1, FILE, 3));
     expect(held()).to.deep.equal([false]);
   });

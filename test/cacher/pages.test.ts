@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { handleTimeout } from '../../cacher/cacher_core.ts';
 import type { FileNumber } from '../../protocol/ids.ts';
 import { FILES_LIMIT, type Message } from '../../protocol/messages.ts';
-import { CacherRun, dataFor, FILE, N2, orderOf } from './cacher_run.ts';
+import { CacherRun, dataFor, FILE, FIRST_CLIENT, N2, orderOf } from './cacher_run.ts';
 
 const file = (number: number): FileNumber => number as FileNumber;
 
@@ -75,7 +75,7 @@ describe('the pages of a cacher', () => {
     startRead(run, 2);
     run.server({ type: 'forward', order: orderOf(2), file: file(1), to: N2, request: 0 });
     expect(run.copy(file(1))).to.equal('shared');
-    run.server({ type: 'drop', order: orderOf(2), file: file(1) });
+    run.server({ type: 'drop', order: orderOf(2), file: file(1), registration: FIRST_CLIENT });
     expect(run.copy(file(1))).to.equal('invalid');
     expect(run.cacher.counters.recirculated).to.equal(1);
     expect(run.sent().map((each) => each.type)).to.deep.equal(['dropped', 'getShared']);

@@ -119,7 +119,7 @@ describe('the registration of a cacher', () => {
     run.read();
     handlePeerDown(run.cacher, SERVER, run.now);
     handlePeerUp(run.cacher, SERVER, run.now);
-    run.server({ type: 'invalidate', order: orderOf(2), file: FILE });
+    run.server({ type: 'invalidate', order: orderOf(2), file: FILE, registration: FIRST_CLIENT });
     expect(types(run.sent())).to.not.include('invalidated');
     expect(run.copy()).to.equal('shared');
   });

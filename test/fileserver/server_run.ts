@@ -163,7 +163,7 @@ export class ServerRun {
       data: { type: 'received', order, file, held: true },
       invalidate: { type: 'invalidated', order, file },
       freeze: { type: 'frozen', order, file, ...contents },
-      drop: { type: 'dropped', order, file },
+      drop: { type: 'dropped', order, file, held: false },
       prepareBackup: { type: 'backupPrepared', order, file, full: false, holds: false },
       grant: { type: 'granted', order, file, taken: true },
       noBackup: { type: 'received', order, file, held: true },

@@ -104,6 +104,11 @@ export class SimulatedServer {
     this.#damage.crashed();
   }
 
+  /** Of the leases that this life gives. */
+  get leaseMs(): number {
+    return this.#world.leaseMs * this.#policies.leaseShare;
+  }
+
   /** The process stands still: nothing is heard, no timer fires; its clock goes on. */
   pause(forMs: number): void {
     this.#pausedUntilMs = this.#world.queue.now + forMs;
@@ -210,7 +215,7 @@ export class SimulatedServer {
     for (let event = this.disk.pollEvent(); event; event = this.disk.pollEvent()) {
       const { server } = this;
       if (event.type === 'opened') {
-        const leaseMs = this.#world.leaseMs * this.#policies.leaseShare;
+        const { leaseMs } = this;
         const options = {
           geometry: event.geometry,
           epoch: event.clusterEpoch + 1,

@@ -122,7 +122,8 @@ class Simulation {
       this.#network.heal();
       this.#world.trace('the faults are over');
     }
-    checkAnswered(this.#applications, this.#healedAtMs, this.queue.now, this.#world.leaseMs);
+    const { leaseMs } = this.#cluster.server;
+    checkAnswered(this.#applications, this.#healedAtMs, this.queue.now, leaseMs);
     this.queue.after(LOOK_MS, () => {
       this.#healWhenOver();
     });
@@ -200,7 +201,8 @@ class Simulation {
       () => this.queue.now >= this.#healedAtMs,
       () => 'the faults do not end',
     );
-    const settled = this.queue.now + Math.max(SETTLE_MS, answerLimitMs(this.leaseMs));
+    const { leaseMs } = this.#cluster.server;
+    const settled = this.queue.now + Math.max(SETTLE_MS, answerLimitMs(leaseMs));
     this.#runUntil(
       () => this.queue.now >= settled,
       () => 'it does not settle',

@@ -45,6 +45,11 @@ docker network ls --quiet --filter "label=$0" | xargs -r docker network rm
 docker volume ls --quiet --filter "label=$0" | xargs -r docker volume rm --force
 `;
 
+/** Removes everything that carries the label. Whoever stops the engine after the tests must not be faster. */
+export const removeLabelled = async (label: string): Promise<void> => {
+  await output(['sh', '-c', REMOVE_LABELLED, label]);
+};
+
 /**
  * Removes everything that carries the label as soon as this process has ended, however it ends: what
  * watches it is at the other end of a pipe. `first` are shell commands to begin with.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'chai';
 import { composeProgram } from '../../cli/compose.ts';
-import { leftovers, output, removeAtTheEnd, ROOT } from './engine.ts';
+import { leftovers, output, removeAtTheEnd, removeLabelled, ROOT } from './engine.ts';
 
 /** A person needs longer from one command to the next; nodes that were just started take this long. */
 const BETWEEN_COMMANDS_MS = 3000;
@@ -44,6 +44,10 @@ describe('compose/README.md', function () {
 
   before(() => {
     removeAtTheEnd(label);
+  });
+
+  after(async () => {
+    await removeLabelled(label);
   });
 
   it('shows what its commands do, and leaves nothing behind', async () => {

@@ -179,8 +179,7 @@ const admit = (server: Server, link: string, message: Register): void => {
 const isMissed = (server: Server, entry: DirectoryEntry, node: NodeId): boolean => {
   const { mark } = server.meta(entry.file);
   const named = mark?.owner === node || mark?.backup === node;
-  const recovering = isGathering(server, entry) || recoveryOf(server, entry) !== undefined;
-  return named && (entry.unavailable || recovering);
+  return named && (entry.unavailable || isRecovering(server, entry));
 };
 
 /** A clean copy stays only if the file is not dirty and the version is the very same. */
@@ -225,8 +224,7 @@ const isWanted = (server: Server, { file, kind, term }: Holding): boolean => {
   const { mark } = server.meta(file);
   const counts = (mark !== undefined && term >= mark.term) || term === termToCome(server, entry);
   if (kind === 'clean' || !counts) return false;
-  if (isGathering(server, entry) || recoveryOf(server, entry) !== undefined) return true;
-  return entry.unavailable && entry.writer === undefined;
+  return isRecovering(server, entry) || (entry.unavailable && entry.writer === undefined);
 };
 
 /** The writing transaction that runs on the file. */
@@ -246,6 +244,10 @@ const recoveryOf = (server: Server, entry: DirectoryEntry): Recover | undefined 
 
 /** A recovery waits for its turn. */
 const isToRecover = ({ queue }: DirectoryEntry): boolean => queue[0]?.kind === 'recover';
+
+/** A recovery runs, or is about to. */
+const isRecovering = (server: Server, entry: DirectoryEntry): boolean =>
+  entry.preempting || isToRecover(entry) || recoveryOf(server, entry) !== undefined;
 
 /** A recovery runs, or is about to, and has not heard from everybody yet. */
 const isGathering = (server: Server, entry: DirectoryEntry): boolean =>
